@@ -1,0 +1,274 @@
+// Package report is the contract of oomtrace: one Report value and its
+// renderings. A format renders the value and computes nothing of its own.
+package report
+
+// SchemaVersion changes when a field is renamed or removed.
+const SchemaVersion = "1"
+
+// Report is the result of one analysis. A nil pointer is an unknown, printed
+// as null. Sizes are kB as the kernel prints them.
+type Report struct {
+	SchemaVersion string     `json:"schema_version"`
+	Tool          Tool       `json:"tool"`
+	Inputs        []Input    `json:"inputs"`
+	Incidents     []Incident `json:"incidents"`
+}
+
+// Tool names the program that made the report.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Input is one stream that was read.
+type Input struct {
+	Name        string       `json:"name"`
+	Compression string       `json:"compression"` // none gzip zstd xz bzip2 lz4
+	Framing     string       `json:"framing"`
+	Bytes       int64        `json:"bytes"` // after decompression
+	Lines       int          `json:"lines"`
+	Records     Records      `json:"records"`
+	Diagnostics []Diagnostic `json:"diagnostics"`
+}
+
+// Records counts what the parser found, by kind.
+type Records struct {
+	OOM         int `json:"oom"`
+	Kill        int `json:"kill"`
+	Reap        int `json:"reap"`
+	HungTask    int `json:"hung_task"`
+	TaskDump    int `json:"task_dump"`
+	CallTrace   int `json:"call_trace"`
+	LocksHeld   int `json:"locks_held"`
+	Lockdep     int `json:"lockdep"`
+	FtraceEvent int `json:"ftrace_event"`
+}
+
+// Diagnostic is a remark on an input. Line is null where it concerns all of it.
+type Diagnostic struct {
+	Line     *int   `json:"line"`
+	Severity string `json:"severity" jsonschema:"enum=info,enum=warning,enum=error"`
+	Code     string `json:"code"`
+	Message  string `json:"message"`
+}
+
+// Ref points at a line of an input, both as in Inputs (from 0) and the file
+// (from 1).
+type Ref struct {
+	Input int `json:"input"`
+	Line  int `json:"line"`
+}
+
+// Incident is one thing that went wrong on one boot of one host.
+type Incident struct {
+	ID              string    `json:"id"`
+	Signature       string    `json:"signature"`
+	Host            *string   `json:"host"`
+	Kernel          Kernel    `json:"kernel"`
+	Time            Time      `json:"time"`
+	Span            Span      `json:"span"`
+	Verdict         string    `json:"verdict" jsonschema:"enum=deadlock,enum=livelock,enum=hang,enum=oom_storm,enum=oom_resolved,enum=oom_unresolved,enum=inconclusive"`
+	Confidence      string    `json:"confidence" jsonschema:"enum=confirmed,enum=likely,enum=possible"`
+	Headline        string    `json:"headline"`
+	Resolution      *string   `json:"resolution"` // what was seen to end and where, null if nothing was
+	SynchronizePath SyncPath  `json:"synchronize_path"`
+	OOMs            []OOM     `json:"ooms"`
+	Tasks           []Task    `json:"tasks"`
+	WaitGraph       WaitGraph `json:"wait_graph"`
+	Findings        []Finding `json:"findings"`
+}
+
+// Kernel is the kernel of the incident.
+type Kernel struct {
+	Release  *string `json:"release"`
+	Arch     *string `json:"arch"`
+	Era      string  `json:"era" jsonschema:"enum=kill_once,enum=trap,enum=interim,enum=synchronize,enum=kill_in_charge,enum=v1_split,enum=unknown"`
+	EraBasis string  `json:"era_basis" jsonschema:"enum=stack,enum=report_format,enum=release,enum=none"`
+}
+
+// Time is when the incident was seen. Boot times are seconds since boot.
+type Time struct {
+	FirstBootS *float64 `json:"first_boot_s"`
+	LastBootS  *float64 `json:"last_boot_s"`
+	FirstWall  *string  `json:"first_wall"`
+	LastWall   *string  `json:"last_wall"`
+}
+
+// Span is the part of an input that the incident covers.
+type Span struct {
+	Input     int `json:"input"`
+	FirstLine int `json:"first_line"`
+	LastLine  int `json:"last_line"`
+}
+
+// SyncPath tells whether the kernel took mem_cgroup_oom_synchronize().
+type SyncPath struct {
+	Status    string  `json:"status" jsonschema:"enum=taken,enum=not_taken,enum=not_applicable,enum=unknown"`
+	Mechanism *string `json:"mechanism"` // trap in_charge enomem synchronize_kill synchronize_wait cleanup_only
+	Reason    string  `json:"reason"`
+	Evidence  []Ref   `json:"evidence"`
+}
+
+// OOM is one OOM report of the kernel.
+type OOM struct {
+	Scope          *string     `json:"scope"` // memcg global cpuset mempolicy sysrq
+	Memcg          *string     `json:"memcg"`
+	TaskMemcg      *string     `json:"task_memcg"`
+	Invoker        TaskRef     `json:"invoker"`
+	GFPMask        *string     `json:"gfp_mask"`
+	Order          *int        `json:"order"`
+	OOMScoreAdj    *int        `json:"oom_score_adj"`
+	Trigger        string      `json:"trigger"`
+	UsageKB        *int64      `json:"usage_kb"`
+	LimitKB        *int64      `json:"limit_kb"` // null: no limit, or not printed
+	SwapUsageKB    *int64      `json:"swap_usage_kb"`
+	SwapLimitKB    *int64      `json:"swap_limit_kb"`
+	KmemUsageKB    *int64      `json:"kmem_usage_kb"`
+	Failcnt        *uint64     `json:"failcnt"`
+	Memory         []Stat      `json:"memory"` // what the group's memory is, as the report's statistics tell
+	Candidates     []Candidate `json:"candidates"`
+	MoreCandidates int         `json:"more_candidates"` // rows of the table left out here
+	Victims        []Victim    `json:"victims"`
+	BootS          *float64    `json:"boot_s"`
+	Input          int         `json:"input"`
+	Line           int         `json:"line"`
+}
+
+// Stat is one entry of the group's memory statistics.
+type Stat struct {
+	Name string `json:"name"`
+	KB   int64  `json:"kb"`
+}
+
+// TaskRef names a task as far as the log does.
+type TaskRef struct {
+	Pid  *int    `json:"pid"`
+	Comm *string `json:"comm"`
+}
+
+// Candidate is a row of the OOM report's task table.
+type Candidate struct {
+	Pid          int    `json:"pid"`
+	Comm         string `json:"comm"`
+	UID          int64  `json:"uid"`
+	Tgid         int    `json:"tgid"`
+	TotalVMPages int64  `json:"total_vm_pages"`
+	RSSPages     int64  `json:"rss_pages"`
+	OOMScoreAdj  *int   `json:"oom_score_adj"`
+}
+
+// Victim is a task that the OOM killer killed.
+type Victim struct {
+	Pid        int    `json:"pid"`
+	Comm       string `json:"comm"`
+	TotalVMKB  *int64 `json:"total_vm_kb"`
+	AnonRSSKB  *int64 `json:"anon_rss_kb"`
+	FileRSSKB  *int64 `json:"file_rss_kb"`
+	ShmemRSSKB *int64 `json:"shmem_rss_kb"`
+	Fate       string `json:"fate" jsonschema:"enum=exited,enum=reaped,enum=reap_failed,enum=stuck,enum=unknown"`
+	FateReason string `json:"fate_reason"`
+	Evidence   []Ref  `json:"evidence"`
+}
+
+// Task is a task of the incident in its latest known state.
+type Task struct {
+	ID           string   `json:"id"`  // the node id: task:PID or task:#N
+	Pid          *int     `json:"pid"` // thread id
+	Tgid         *int     `json:"tgid"`
+	Comm         *string  `json:"comm"`
+	Label        *string  `json:"label"` // the heading above a stack without pid
+	State        *string  `json:"state"`
+	Role         string   `json:"role" jsonschema:"enum=invoker,enum=victim,enum=oom_waiter,enum=blocked,enum=holder,enum=handler,enum=daemon,enum=bystander"`
+	StackSource  *string  `json:"stack_source"`
+	BlockedS     *int64   `json:"blocked_s"`
+	CPU          *int     `json:"cpu"`
+	KernelThread *bool    `json:"kernel_thread"`
+	Memcg        *string  `json:"memcg"`
+	Sightings    int      `json:"sightings"` // printed stacks merged into this one
+	Waits        *string  `json:"waits"`     // node id of what it waits for
+	Holds        []string `json:"holds"`     // locks that its frames hold, for people: "i_rwsem (file, exclusive) in generic_file_aio_write"
+	Stack        []Frame  `json:"stack"`
+	Evidence     []Ref    `json:"evidence"`
+}
+
+// Frame is one frame of a task's stack, innermost first.
+type Frame struct {
+	Func     string  `json:"func"`
+	Offset   *uint32 `json:"offset"`
+	Size     *uint32 `json:"size"`
+	Module   *string `json:"module"`
+	Address  *string `json:"address"` // hexadecimal
+	Reliable bool    `json:"reliable"`
+	Context  string  `json:"context" jsonschema:"enum=task,enum=irq,enum=softirq,enum=nmi,enum=exception"`
+	Line     int     `json:"line"`
+}
+
+// WaitGraph is who waits for what and what that needs to end.
+type WaitGraph struct {
+	Nodes  []Node     `json:"nodes"`
+	Edges  []Edge     `json:"edges"`
+	Cycles [][]string `json:"cycles"` // node ids in the order of the edges
+}
+
+// Node is a task, a lock or a resource.
+type Node struct {
+	ID      string  `json:"id"`
+	Kind    string  `json:"kind" jsonschema:"enum=task,enum=lock,enum=resource"`
+	Class   *string `json:"class"`
+	Address *string `json:"address"`
+	Label   string  `json:"label"`
+}
+
+// Edge is one dependency.
+type Edge struct {
+	From     string   `json:"from"`
+	To       string   `json:"to"`
+	Relation string   `json:"relation" jsonschema:"enum=waits_for,enum=held_by,enum=queued_behind,enum=resolved_by_exit_of,enum=resolved_by_handler,enum=resolved_by_daemon"`
+	Mode     *string  `json:"mode"` // shared exclusive
+	Basis    string   `json:"basis" jsonschema:"enum=kernel_report,enum=lockdep,enum=contention_event,enum=trace,enum=frame_model,enum=user"`
+	Frame    *string  `json:"frame"` // the function that the edge was read from
+	Fact     *string  `json:"fact"`  // the lock-model fact behind it and its source
+	Why      []string `json:"why"`   // the steps that narrowed it to this instance
+	Ended    bool     `json:"ended"` // later evidence shows that it is over
+	Evidence []Ref    `json:"evidence"`
+}
+
+// Ended tells how a trap was seen to end.
+type Ended struct {
+	BootS    *float64 `json:"boot_s"`
+	How      string   `json:"how"`
+	Evidence []Ref    `json:"evidence"`
+}
+
+// Finding is what one detector found.
+type Finding struct {
+	Rule        string     `json:"rule"`
+	Verdict     string     `json:"verdict" jsonschema:"enum=deadlock,enum=livelock,enum=hang,enum=oom_storm,enum=none"`
+	Confidence  string     `json:"confidence" jsonschema:"enum=confirmed,enum=likely,enum=possible"`
+	Summary     string     `json:"summary"`
+	Explanation []string   `json:"explanation"`
+	Tasks       []int      `json:"tasks"`    // pids
+	TaskIDs     []string   `json:"task_ids"` // node ids, tasks without a pid included
+	Cycle       *int       `json:"cycle"`    // index into the wait graph's cycles
+	Ended       *Ended     `json:"ended"`
+	Evidence    []Evidence `json:"evidence"`
+	Fixes       []Fix      `json:"fixes"`
+	Actions     []string   `json:"actions"` // safest first
+	Collect     []string   `json:"collect"`
+}
+
+// Evidence is a line of the log that a finding rests on.
+type Evidence struct {
+	Input int    `json:"input"`
+	Line  int    `json:"line"`
+	Text  string `json:"text"` // the line without its framing
+}
+
+// Fix is an upstream change that ends the problem.
+type Fix struct {
+	Commit       string   `json:"commit"`
+	Subject      string   `json:"subject"`
+	FirstRelease string   `json:"first_release"`
+	Builds       []string `json:"builds"` // distribution kernels known to carry it
+	Note         *string  `json:"note"`
+}
