@@ -22,6 +22,7 @@ type Meta struct {
 	Host    string // "" where the framing has none
 	Caller  string // printk caller id, "T45" or "C0", "" without CONFIG_PRINTK_CALLER
 	Damaged bool   // cut, or mixed with foreign lines
+	Text    string // of the first line, without its framing
 }
 
 // Head returns the event's Meta.
@@ -62,6 +63,7 @@ type Trace struct {
 	Frames   []Frame
 	Mark     int    // line of "Call Trace:", 0 if the frames stand without one
 	IP       *Frame // the interrupted instruction where a kernel RIP line stood before the trace
+	UserSP   uint64 // user-mode stack pointer of the register dump (RSP: 002b:), 0 if none
 	UserRegs bool   // a user-mode register dump follows: the trace reached the entry from user space
 	Complete bool   // the outermost frame or </TASK> was seen
 	Mixed    bool   // a foreign line stood between the frames

@@ -1,0 +1,140 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/oomtrace/oomtrace/detect/waitgraph"
+	"github.com/oomtrace/oomtrace/stacks"
+)
+
+// convoyTasks is how many tasks must wait behind one root.
+const convoyTasks = 2
+
+var lockConvoy = &Detector{
+	ID:    "lock-convoy",
+	Title: "many tasks wait behind one",
+	Means: "A chain of waits ends at one root: a task that itself waits for something without an owner (a frozen file system, a silent FUSE daemon, a device), that runs, or a " +
+		"lock whose owner is not in the log. The others are its followers; only the root matters.",
+	Proof:    fmt.Sprintf("At least %d tasks whose live waits lead to the root, which is in no circle.", convoyTasks),
+	Quiet:    "Waits behind a circle (that is a deadlock), and waits of one moment: a queue seen in a single dump that no hung-task report or second dump confirms.",
+	Versions: "all",
+	Actions: []string{
+		"look at the root only: what it waits for must be released (thaw the file system, answer or abort the FUSE request, repair the device)",
+	},
+	Collect: []string{
+		"echo t > /proc/sysrq-trigger; dmesg > dmesg.log   # an owner asleep in state S, or running, is in no sysrq-w and no hung-task report",
+		"a second dump 30 s later: does the root move?",
+	},
+	Run: func(d *Detector, inc *Incident) []Found {
+		behind := map[*waitgraph.Node][]*waitgraph.Node{}
+		var roots []*waitgraph.Node
+		for _, n := range inc.Nodes {
+			if n.Task == nil || len(inc.Graph.Out(n)) == 0 {
+				continue
+			}
+			r := inc.rootOf(n)
+			if r == nil {
+				continue
+			}
+			if behind[r] == nil {
+				roots = append(roots, r)
+			}
+			behind[r] = append(behind[r], n)
+		}
+		var out []Found
+		for _, r := range roots {
+			if f, ok := inc.convoy(r, behind[r]); ok {
+				out = append(out, f)
+			}
+		}
+		slices.SortStableFunc(out, func(a, b Found) int { return cmp.Compare(len(b.Tasks), len(a.Tasks)) })
+		return out
+	},
+}
+
+func (inc *Incident) convoy(root *waitgraph.Node, nodes []*waitgraph.Node) (Found, bool) {
+	// The root task is the last task of the chain: the one that others wait
+	// for and that itself waits for the root node (or is it).
+	count := map[*waitgraph.Node]int{}
+	for _, n := range nodes {
+		last := n
+		for m, seen := n, map[*waitgraph.Node]bool{}; m != root && !seen[m]; {
+			seen[m] = true
+			if m.Task != nil {
+				last = m
+			}
+			m = inc.Graph.Out(m)[0].To
+		}
+		if root.Task != nil {
+			last = root
+		}
+		count[last]++
+	}
+	var head *waitgraph.Node
+	for _, n := range append(slices.Clone(nodes), root) {
+		if n.Task != nil && (head == nil || count[n] > count[head]) {
+			head = n
+		}
+	}
+	followers := count[head]
+	if head != root || root.Task == nil {
+		followers-- // the head itself
+	}
+	lasts := false
+	longest := int64(0)
+	var tasks []*stacks.Task
+	var refs []waitgraph.Ref
+	for _, n := range nodes {
+		tasks = append(tasks, n.Task)
+		lasts = lasts || n.Task.HungReports > 0 || inc.seenTwice(n.Task)
+		longest = max(longest, n.Task.BlockedS)
+		for _, e := range inc.Graph.Out(n) {
+			refs = append(refs, e.Evidence...)
+		}
+	}
+	if !lasts || root.Class == "memcg_oom" || followers < convoyTasks && len(nodes) < convoyTasks+1 {
+		return Found{}, false
+	}
+	f := Found{Verdict: "hang", Confidence: Likely, Cycle: -1, Tasks: tasks, Evidence: sortRefs(refs)}
+	switch {
+	case root.Task != nil:
+		f.Summary = fmt.Sprintf("%d tasks wait behind %s, which %s", len(nodes), who(root.Task), inc.doing(root.Task))
+	case followers >= 1 && head.Task != nil && count[head] > 1:
+		f.Summary = fmt.Sprintf("%d tasks wait behind %s, which waits for %s", count[head]-1, who(head.Task), root.Label)
+		if rest := len(nodes) - count[head]; rest > 0 {
+			f.Explanation = append(f.Explanation, fmt.Sprintf("%d more wait for %s as well", rest, root.Label))
+		}
+	default:
+		f.Summary = fmt.Sprintf("%d tasks wait for %s", len(nodes), root.Label)
+	}
+	switch {
+	case root.Kind == "lock":
+		f.Explanation = append(f.Explanation, "its owner is in no stack of the log: it may run, or sleep in a state that this kind of dump does not list")
+	case root.Kind == "resource":
+		f.Explanation = append(f.Explanation, "no task owns "+root.Label+": what ends the wait is outside the log")
+	}
+	if longest > 0 {
+		f.Confidence = Confirmed
+		f.Explanation = append(f.Explanation, fmt.Sprintf("blocked for up to %d s by the hung-task reports", longest))
+	}
+	if len(inc.Reports()) == 0 {
+		f.Explanation = append(f.Explanation, "no OOM is part of this hang")
+	}
+	return f, true
+}
+
+// doing says in a few words what a task that does not wait does.
+func (inc *Incident) doing(t *stacks.Task) string {
+	switch v := inc.Graph.View(t); {
+	case v == nil || v.At == nil:
+		return "stands in no stack of the log"
+	case v.At.State == 'R':
+		return "runs"
+	case v.At.State == 'S':
+		return "sleeps in " + v.At.Frames()[0].Func + "(), which is no known wait"
+	default:
+		return "is in no known wait"
+	}
+}

@@ -1,0 +1,332 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/detect/waitgraph"
+	"github.com/oomtrace/oomtrace/parse"
+	"github.com/oomtrace/oomtrace/report"
+	"github.com/oomtrace/oomtrace/stacks"
+)
+
+// Incident is what a detector reads: one connected part of the wait-for graph
+// with the OOM episodes that belong to it.
+type Incident struct {
+	Snap     *stacks.Snapshot
+	Graph    *waitgraph.Graph
+	Episodes []*waitgraph.Episode
+	Nodes    []*waitgraph.Node // in graph order
+	Edges    []*waitgraph.Edge
+	Cycles   [][]*waitgraph.Node
+	Tasks    []*stacks.Task // every task that the evidence mentions
+	Era      Era
+
+	// Past are OOM waits that earlier dumps show and later ones do not.
+	Past []*stacks.Sighting
+
+	nodes map[*waitgraph.Node]bool
+}
+
+// Run finds the incidents of one snapshot. Line gives the text of a line
+// without its framing, for the evidence; it may be nil.
+func Run(g *waitgraph.Graph, line func(waitgraph.Ref) string) []report.Incident {
+	era := eraOf(g)
+	var out []report.Incident
+	for _, inc := range incidents(g) {
+		inc.Era = era
+		out = append(out, inc.report(line))
+	}
+	return out
+}
+
+// incidents cuts the graph: its connected parts that matter, each joined with
+// the OOM episodes whose invoker, victim or OOM node is in it; the other
+// episodes are incidents of their own.
+func incidents(g *waitgraph.Graph) []*Incident {
+	parts := components(g)
+	var out []*Incident
+	used := map[*waitgraph.Episode]bool{}
+	for _, nodes := range parts {
+		inc := &Incident{Snap: g.Snap, Graph: g, Nodes: nodes, nodes: map[*waitgraph.Node]bool{}}
+		for _, n := range nodes {
+			inc.nodes[n] = true
+		}
+		for _, e := range g.Edges {
+			if inc.nodes[e.From] {
+				inc.Edges = append(inc.Edges, e)
+			}
+		}
+		for _, c := range g.Cycles {
+			if inc.nodes[c[0]] {
+				inc.Cycles = append(inc.Cycles, c)
+			}
+		}
+		for _, e := range g.Episodes {
+			if !used[e] && inc.touches(e) {
+				inc.Episodes = append(inc.Episodes, e)
+				used[e] = true
+			}
+		}
+		if !inc.matters() {
+			for _, e := range inc.Episodes {
+				used[e] = false
+			}
+			continue
+		}
+		out = append(out, inc)
+	}
+	for _, e := range g.Episodes {
+		if !used[e] {
+			out = append(out, &Incident{Snap: g.Snap, Graph: g, Episodes: []*waitgraph.Episode{e}, nodes: map[*waitgraph.Node]bool{}})
+		}
+	}
+	out = addPast(g, out)
+	for _, inc := range out {
+		inc.collectTasks()
+	}
+	slices.SortStableFunc(out, func(a, b *Incident) int { return a.first().Compare(b.first()) })
+	return out
+}
+
+// addPast finds tasks that earlier dumps show in a memcg OOM wait and that no
+// longer wait: that OOM ended, and its path is still worth telling.
+func addPast(g *waitgraph.Graph, list []*Incident) []*Incident {
+	now := map[*stacks.Task]bool{}
+	for _, tr := range g.Trapped() {
+		now[tr.View.Task] = true
+	}
+	var past []*stacks.Sighting
+	for _, t := range g.Snap.Tasks {
+		if now[t] {
+			continue
+		}
+		for _, s := range t.Sightings {
+			if k := g.Charge(s).Kind; s.Report == nil && (k == waitgraph.SynchronizeWait || k == waitgraph.SynchronizeKill || k == waitgraph.ChargeTrap) {
+				past = append(past, s)
+				break
+			}
+		}
+	}
+	if len(past) == 0 {
+		return list
+	}
+	var with []*Incident
+	for _, inc := range list {
+		if len(inc.Episodes) > 0 || inc.hasClass("memcg_oom") {
+			with = append(with, inc)
+		}
+	}
+	if len(with) == 1 {
+		with[0].Past = past
+		return list
+	}
+	return append(list, &Incident{Snap: g.Snap, Graph: g, Past: past, nodes: map[*waitgraph.Node]bool{}})
+}
+
+// components are the connected parts of the graph, ended edges included.
+func components(g *waitgraph.Graph) [][]*waitgraph.Node {
+	parent := map[*waitgraph.Node]*waitgraph.Node{}
+	var find func(n *waitgraph.Node) *waitgraph.Node
+	find = func(n *waitgraph.Node) *waitgraph.Node {
+		for parent[n] != nil {
+			n = parent[n]
+		}
+		return n
+	}
+	touched := map[*waitgraph.Node]bool{}
+	for _, e := range g.Edges {
+		touched[e.From], touched[e.To] = true, true
+		if a, b := find(e.From), find(e.To); a != b {
+			parent[b] = a
+		}
+	}
+	index := map[*waitgraph.Node]int{}
+	var out [][]*waitgraph.Node
+	for _, n := range g.Nodes {
+		if !touched[n] {
+			continue
+		}
+		r := find(n)
+		i, ok := index[r]
+		if !ok {
+			i = len(out)
+			index[r] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], n)
+	}
+	return out
+}
+
+func (inc *Incident) touches(e *waitgraph.Episode) bool {
+	if e.Node != nil && inc.nodes[e.Node] {
+		return true
+	}
+	for _, v := range e.Victims {
+		for _, t := range v.Threads {
+			if n := inc.Graph.Node(t.ID); n != nil && inc.nodes[n] && len(inc.Graph.Out(n)) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lasting resources are those whose mere wait is worth an incident; page and
+// buffer I/O of one moment is not.
+var lasting = []string{"memcg_oom", "fuse_reply", "sb_freeze", "userfault", "nfs_reply", "memcg_high"}
+
+// matters leaves out what every busy machine shows in a dump: a task that
+// waits for I/O at that moment, kernel threads among themselves.
+func (inc *Incident) matters() bool {
+	if len(inc.Cycles) > 0 || len(inc.Episodes) > 0 {
+		return true
+	}
+	for _, e := range inc.Edges {
+		t := e.From.Task
+		if t == nil || e.Ended {
+			continue
+		}
+		if t.HungReports > 0 {
+			return true
+		}
+		if kt, ok := t.KernelThread(); ok && kt {
+			continue
+		}
+		if e.To.Kind == "lock" || slices.Contains(lasting, e.To.Class) || inc.seenTwice(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// seenTwice reports whether two dumps show the task in the same wait.
+func (inc *Incident) seenTwice(t *stacks.Task) bool {
+	v := inc.Graph.View(t)
+	if v == nil || v.Wait == nil {
+		return false
+	}
+	n := 0
+	for _, s := range t.Sightings {
+		for _, f := range s.Frames() {
+			if f.Func == v.Wait.Frame.Func && f.Offset == v.Wait.Frame.Offset {
+				n++
+				break
+			}
+		}
+	}
+	return n > 1
+}
+
+func (inc *Incident) hasClass(class string) bool {
+	return slices.ContainsFunc(inc.Nodes, func(n *waitgraph.Node) bool { return n.Class == class })
+}
+
+func (inc *Incident) collectTasks() {
+	seen := map[*stacks.Task]bool{}
+	add := func(t *stacks.Task) {
+		if t != nil && !seen[t] {
+			seen[t] = true
+			inc.Tasks = append(inc.Tasks, t)
+		}
+	}
+	for _, n := range inc.Nodes {
+		add(n.Task)
+	}
+	for _, e := range inc.Episodes {
+		for _, o := range e.Reports {
+			if o.HasPid {
+				add(inc.Snap.Task(o.InvokerPid))
+			}
+		}
+		for _, v := range e.Victims {
+			for _, t := range v.Threads {
+				add(t)
+			}
+		}
+	}
+	for _, s := range inc.Past {
+		for _, t := range inc.Snap.Tasks {
+			if slices.Contains(t.Sightings, s) {
+				add(t)
+			}
+		}
+	}
+	slices.SortStableFunc(inc.Tasks, func(a, b *stacks.Task) int {
+		return cmp.Compare(inc.taskIndex(a), inc.taskIndex(b))
+	})
+}
+
+func (inc *Incident) taskIndex(t *stacks.Task) int { return slices.Index(inc.Snap.Tasks, t) }
+
+// first is the earliest evidence.
+func (inc *Incident) first() stacks.Order {
+	var out stacks.Order
+	set := false
+	take := func(o stacks.Order) {
+		if !set || out.After(o) {
+			out, set = o, true
+		}
+	}
+	for _, e := range inc.Episodes {
+		for _, o := range e.Reports {
+			take(inc.Snap.Order(&o.Meta))
+		}
+		for _, k := range e.Kills {
+			take(inc.Snap.Order(&k.Meta))
+		}
+	}
+	for _, t := range inc.Tasks {
+		for _, s := range t.Sightings {
+			take(s.Order)
+		}
+	}
+	return out
+}
+
+// Waiters are the live wait edges of the incident.
+func (inc *Incident) Waiters() []*waitgraph.Edge {
+	var out []*waitgraph.Edge
+	for _, e := range inc.Edges {
+		if e.Relation == waitgraph.WaitsFor && !e.Ended {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// EdgesOf are the edges of a cycle, in its order.
+func (inc *Incident) EdgesOf(cycle []*waitgraph.Node) []*waitgraph.Edge {
+	var out []*waitgraph.Edge
+	for i, n := range cycle {
+		if e := inc.Graph.Edge(n, cycle[(i+1)%len(cycle)]); e != nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Reports are the OOM reports of the incident, in log order.
+func (inc *Incident) Reports() []*parse.OOM {
+	var out []*parse.OOM
+	for _, e := range inc.Episodes {
+		out = append(out, e.Reports...)
+	}
+	slices.SortStableFunc(out, func(a, b *parse.OOM) int {
+		return inc.Snap.Order(&a.Meta).Compare(inc.Snap.Order(&b.Meta))
+	})
+	return out
+}
+
+// Victims are the victims of all episodes.
+func (inc *Incident) Victims() []*waitgraph.Victim {
+	var out []*waitgraph.Victim
+	for _, e := range inc.Episodes {
+		out = append(out, e.Victims...)
+	}
+	return out
+}
+
+func (inc *Incident) version() lockmodel.Version { return inc.Graph.Version }

@@ -1,0 +1,65 @@
+package detect
+
+import (
+	"fmt"
+
+	"github.com/oomtrace/oomtrace/detect/waitgraph"
+)
+
+// stormKills within stormSeconds is what no group does that merely lost one
+// large task: each kill was followed by the next one.
+const (
+	stormKills   = 5
+	stormSeconds = 600
+)
+
+var oomStorm = &Detector{
+	ID:    "oom-storm",
+	Title: "the same memcg runs out of memory again and again",
+	Means: "The group is killed, restarted or refilled, and killed again: a restart loop, a limit below the working set, or memory that no kill frees (tmpfs, kernel memory) so " +
+		"that one task after another dies.",
+	Proof:    fmt.Sprintf("At least %d kills in one group within %d s.", stormKills, stormSeconds),
+	Quiet:    "A few kills, kills of different groups, and memory.oom.group, where one report kills a whole group at once.",
+	Versions: "all",
+	Fixes:    []Fix{fixMargin},
+	Actions: []string{
+		"compare the limit with what the group needs (the statistics of the report), raise it or lower the load",
+		"stop the restart loop of the service that lives in the group",
+	},
+	Collect: []string{
+		"memory.stat and memory.events of the group before and after a kill",
+	},
+	Run: func(d *Detector, inc *Incident) []Found {
+		var out []Found
+		for _, e := range inc.Episodes {
+			var times []float64
+			var refs []waitgraph.Ref
+			for _, o := range e.Reports {
+				if len(o.Kills) == 0 || !o.Stamp.HasBoot {
+					continue
+				}
+				times = append(times, o.Stamp.Boot)
+				refs = append(refs, waitgraph.Ref{Input: o.Span.Input, Line: o.Span.First})
+			}
+			if e.Scope != "memcg" || !dense(times) {
+				continue
+			}
+			n := len(times)
+			f := Found{Verdict: "oom_storm", Confidence: Confirmed, Cycle: -1, Evidence: refs[:min(n, 10)]}
+			f.Summary = fmt.Sprintf("%d OOM kills in %s within %.0f s", n, groupName(e), times[n-1]-times[0])
+			out = append(out, f)
+		}
+		return out
+	},
+}
+
+// dense reports whether some stormKills consecutive times lie within
+// stormSeconds.
+func dense(times []float64) bool {
+	for i := stormKills - 1; i < len(times); i++ {
+		if d := times[i] - times[i-stormKills+1]; d >= 0 && d <= stormSeconds {
+			return true
+		}
+	}
+	return false
+}

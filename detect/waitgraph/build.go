@@ -1,0 +1,326 @@
+package waitgraph
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/parse"
+	"github.com/oomtrace/oomtrace/stacks"
+)
+
+// builder holds what the steps of Build share.
+type builder struct {
+	*Graph
+	opt Options
+	dec decoder
+
+	trapped map[*stacks.Task]*Trapped
+	blocker map[int]*parse.Blocker // by pid of the waiter, the latest
+	lists   map[int]*parse.Locks   // lockdep list by pid, the latest
+	lockNr  map[string]int         // lock nodes of a class so far
+}
+
+// Trapped is a task that sits in its memcg's OOM: in the charge with its
+// locks (era B), or after the unwound fault.
+type Trapped struct {
+	View    *View
+	Report  *parse.OOM // the report it invoked, nil if none
+	Looping bool       // the kernel's killer loop, not the wait queue
+}
+
+// view decodes the present of each task.
+func (b *builder) view() {
+	for _, t := range b.Snap.Tasks {
+		p := t.Present()
+		if p == nil {
+			continue
+		}
+		v := b.dec.decode(t, p)
+		b.views[t] = v
+		b.Views = append(b.Views, v)
+	}
+	b.blocker = map[int]*parse.Blocker{}
+	for _, k := range b.Snap.Blockers {
+		b.blocker[k.Pid] = k
+	}
+	b.lists = map[int]*parse.Locks{}
+	for _, l := range b.Snap.Locks {
+		b.lists[l.Pid] = l
+	}
+	b.lockNr = map[string]int{}
+}
+
+// waiting reports whether a view's wait still lasts at the end of the log: no
+// whole dump after the sighting lacks the task (reasoning.md §2.5).
+func (b *builder) waiting(v *View) bool {
+	if v.Wait == nil || v.Task.Gone != nil {
+		return false
+	}
+	return v.Task.Unblocked == nil || v.At.State == 'S'
+}
+
+// holding reports whether a view's holds still stand. The call trace of an
+// OOM report is a moment in a charge: it lasts only for a trapped invoker
+// (2.6.34..3.11); from 3.12 on the charge returns, from 4.19 on it retries and
+// ends when the victim is gone.
+func (b *builder) holding(v *View) bool {
+	if v.Task.Gone != nil {
+		return false
+	}
+	if b.trapped[v.Task] != nil {
+		return true
+	}
+	switch v.At.Source {
+	case parse.SourceOOM, parse.SourceNMI:
+		return false
+	}
+	if v.At.State == 'D' && v.Task.Unblocked != nil {
+		return false
+	}
+	// A running task releases by itself, and soon.
+	return v.At.State != 'R'
+}
+
+// chargers finds the tasks that sit in a memcg OOM.
+func (b *builder) chargers() {
+	b.trapped = map[*stacks.Task]*Trapped{}
+	for _, v := range b.Views {
+		t := v.Task
+		if t.Gone != nil {
+			continue
+		}
+		tr := &Trapped{View: v, Report: b.lastReport(t)}
+		switch v.Charge.Kind {
+		case ChargeTrap:
+			tr.Looping = !v.Charge.Sleeping
+		case SynchronizeWait:
+			if v.At.State == 'R' {
+				continue
+			}
+		case ChargeReclaim, ChargeOther:
+			// Era B loops through reclaim: the same charge that was seen in
+			// mem_cgroup_handle_oom before has not returned since.
+			if !b.sawTrap(t) {
+				continue
+			}
+			tr.Looping = true
+		default:
+			continue
+		}
+		if b.isVictim(t) || t.Unblocked != nil && v.Charge.Sleeping {
+			continue // SIGKILL lets it out of the charge
+		}
+		if e := b.episodeWith(tr.Report); e != nil && b.leftTable(t, e, tr.Report) {
+			continue
+		}
+		b.trapped[t] = tr
+		b.trappedList = append(b.trappedList, tr)
+	}
+}
+
+// leftTable: a later report of the group lists its tasks without t.
+func (b *builder) leftTable(t *stacks.Task, e *Episode, since *parse.OOM) bool {
+	for _, o := range e.Reports {
+		if o != since && o.HasTable && !o.Damaged && o.MoreTasks == 0 && len(o.Candidates) > 0 &&
+			b.Snap.Order(&o.Meta).After(b.Snap.Order(&since.Meta)) && o.TaskMemcg == since.TaskMemcg &&
+			!slices.ContainsFunc(o.Candidates, func(c parse.Candidate) bool {
+				return c.Pid == t.Pid || c.Tgid == t.Pid || t.Tgid != 0 && c.Tgid == t.Tgid
+			}) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) lastReport(t *stacks.Task) *parse.OOM {
+	for i := len(t.Sightings) - 1; i >= 0; i-- {
+		if r := t.Sightings[i].Report; r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+func (b *builder) sawTrap(t *stacks.Task) bool {
+	return slices.ContainsFunc(t.Sightings, func(s *stacks.Sighting) bool {
+		return chargeOf(s.Frames(), b.Model, b.Version, s).Kind == ChargeTrap
+	})
+}
+
+func (b *builder) isVictim(t *stacks.Task) bool {
+	for _, e := range b.Episodes {
+		for _, v := range e.Victims {
+			if slices.Contains(v.Threads, t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b *builder) episodeWith(o *parse.OOM) *Episode {
+	if o == nil {
+		return nil
+	}
+	for _, e := range b.Episodes {
+		if slices.Contains(e.Reports, o) {
+			return e
+		}
+	}
+	return nil
+}
+
+// Trapped returns the tasks that sit in a memcg OOM, in task order.
+func (g *Graph) Trapped() []*Trapped { return g.trappedList }
+
+// resources adds the edges of waits for things that no task owns: frozen file
+// systems, devices, memory.high; FUSE replies go to the daemon where the
+// evidence or the user names it.
+func (b *builder) resources() {
+	daemons, basis := b.daemons()
+	for _, v := range b.Views {
+		w := v.Wait
+		if w == nil || b.trapped[v.Task] != nil || !b.waiting(v) {
+			continue
+		}
+		if w.Class != nil && (!w.Class.Resource || w.Class.Name == "memcg_oom") {
+			continue
+		}
+		n := b.resourceNode(v)
+		b.waitEdge(v, n, FrameModel)
+		if w.Class == nil || w.Class.Name != "fuse_reply" {
+			continue
+		}
+		for _, d := range daemons {
+			if d == v.Task {
+				continue
+			}
+			e := &Edge{From: n, To: b.taskNode(d), Relation: ResolvedByDaemon, Basis: basis, Alternatives: len(daemons)}
+			if basis == User {
+				e.Why = []string{"named by --fuse-daemon"}
+			} else {
+				e.Why = []string{"the only process whose stack shows the daemon's side of /dev/fuse"}
+			}
+			if dv := b.views[d]; dv != nil {
+				e.Evidence = []Ref{{dv.At.Span.Input, dv.At.Span.First}}
+				e.Together = together(v, dv)
+			}
+			b.add(e)
+		}
+	}
+}
+
+func (b *builder) resourceNode(v *View) *Node {
+	w := v.Wait
+	if w.Class == nil {
+		id := "resource:" + lockmodel.Fold(w.Frame.Func)
+		return b.node(id, func() *Node {
+			return &Node{Kind: "resource", Class: "unknown", Label: "something that no rule names, in " + w.Frame.Func}
+		})
+	}
+	id, label := "resource:"+w.Class.Name, w.Class.Label
+	if w.FS != "" {
+		id += ":" + w.FS
+		label += " (" + w.FS + ")"
+	}
+	return b.node(id, func() *Node {
+		return &Node{Kind: "resource", Class: w.Class.Name, Model: w.Class, Label: label}
+	})
+}
+
+// waitEdge adds the edge from a waiting task.
+func (b *builder) waitEdge(v *View, to *Node, basis string) *Edge {
+	w := v.Wait
+	e := &Edge{From: b.taskNode(v.Task), To: to, Relation: WaitsFor, Basis: basis, Mode: modeName(w.Mode), Frame: w.Frame.Func, Fact: w.Fact,
+		Evidence: []Ref{{v.At.Span.Input, w.Frame.Line}}}
+	if w.Kind == "" && v.At.Filtered() {
+		e.Why = append(e.Why, "/proc/PID/stack hides lock functions, so its innermost frame is the waiter")
+	}
+	return b.add(e)
+}
+
+func modeName(m lockmodel.Mode) string {
+	switch m {
+	case lockmodel.Shared:
+		return "shared"
+	case lockmodel.Exclusive:
+		return "exclusive"
+	}
+	return ""
+}
+
+// named finds the tasks that the user means by a pid or a comm.
+func (b *builder) named(names []string) []*stacks.Task {
+	var out []*stacks.Task
+	for _, t := range b.Snap.Tasks {
+		for _, n := range names {
+			if (t.HasPid && n == strconv.Itoa(t.Pid) || t.Comm != "" && n == t.Comm) && !slices.Contains(out, t) {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
+// daemons are the tasks that answer FUSE requests. Never guessed from a name.
+func (b *builder) daemons() ([]*stacks.Task, string) {
+	if len(b.opt.Daemons) > 0 {
+		if d := b.named(b.opt.Daemons); len(d) > 0 {
+			return d, User
+		}
+		for _, n := range b.opt.Daemons { // a pid that stands in no stack
+			if pid, err := strconv.Atoi(n); err == nil && pid > 0 {
+				return []*stacks.Task{b.Snap.Name(pid)}, User
+			}
+		}
+	}
+	var out []*stacks.Task
+	procs := map[int]bool{}
+	for _, v := range b.Views {
+		if slices.ContainsFunc(v.At.Frames(), func(f *parse.Frame) bool {
+			fn := lockmodel.Fold(f.Func)
+			return strings.HasPrefix(fn, "fuse_dev_do_read") || strings.HasPrefix(fn, "fuse_dev_do_write")
+		}) {
+			out = append(out, v.Task)
+			procs[cmpTgid(v.Task)] = true
+		}
+	}
+	if len(procs) != 1 {
+		return nil, ""
+	}
+	return out, FrameModel
+}
+
+func cmpTgid(t *stacks.Task) int {
+	if t.Tgid != 0 {
+		return t.Tgid
+	}
+	return t.Pid
+}
+
+// together reports whether two sightings stand in one snapshot: one sysrq
+// dump, or one set of /proc reads.
+func together(a, b *View) bool {
+	x, y := a.At, b.At
+	if x.Span.Input != y.Span.Input {
+		return false
+	}
+	return x.Dump != 0 && x.Dump == y.Dump || x.Source == parse.SourceProc && y.Source == parse.SourceProc
+}
+
+// Decode reads any sighting, past ones included.
+func (g *Graph) Decode(t *stacks.Task, s *stacks.Sighting) *View {
+	d := decoder{model: g.Model, version: g.Version}
+	return d.decode(t, s)
+}
+
+// Compatible reports whether a hold can be of the lock that a wait is for, by
+// mode, kind of instance and file system.
+func Compatible(w *Wait, h Hold) bool {
+	if w.Mode == lockmodel.Shared && h.Mode == lockmodel.Shared {
+		return false
+	}
+	return instanceFits(w.Instance, h.Instance) && (w.FS == "" || h.FS == "" || w.FS == h.FS)
+}

@@ -1,0 +1,275 @@
+package waitgraph
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/parse"
+	"github.com/oomtrace/oomtrace/stacks"
+)
+
+// Wait is what a sighting waits for.
+type Wait struct {
+	Class    *lockmodel.Class // nil: the frames name no lock
+	Instance string
+	Mode     lockmodel.Mode // AnyMode where the capture hides the primitive
+	FS       string         // file system that the frames name, "" if none
+	Frame    *parse.Frame   // the function that waits
+	Fact     *lockmodel.Fact
+	Killable bool
+	Kind     string // kind of the sleep primitive, "" if hidden
+}
+
+// Hold is a lock that a sighting's frames prove to be held.
+type Hold struct {
+	Class    *lockmodel.Class
+	Instance string
+	Mode     lockmodel.Mode
+	FS       string
+	Frame    *parse.Frame
+	Fact     *lockmodel.Fact
+	Maybe    bool // per-VMA locks (6.4): the stack cannot tell
+}
+
+// View is what one sighting says about its task.
+type View struct {
+	Task   *stacks.Task
+	At     *stacks.Sighting
+	Wait   *Wait
+	Holds  []Hold
+	Charge Charge
+}
+
+// decoder reads sightings with a lock model for one kernel version.
+type decoder struct {
+	model   *lockmodel.Model
+	version lockmodel.Version // zero if unknown
+}
+
+// visible are the kinds of primitive that /proc/PID/stack does not hide: if
+// the task slept in one of them its frame would be there (lock-model §1 rule 8).
+var visible = []string{"percpu", "page"}
+
+// decode reads one sighting (reasoning.md §1).
+func (d *decoder) decode(t *stacks.Task, s *stacks.Sighting) *View {
+	v := &View{Task: t, At: s}
+	frames := s.Frames()
+	v.Charge = chargeOf(frames, d.model, d.version, s)
+	if s.State == 'Z' || s.State == 'X' || len(frames) == 0 {
+		return v
+	}
+	top, kind, mode, killable := d.primitives(frames)
+	if top == len(frames) {
+		return v
+	}
+	if s.State != 'R' {
+		v.Wait = d.wait(frames, top, kind, mode, killable, s)
+	}
+	// A sleeper in S that is in no known wait (read, poll, wait4) holds nothing.
+	if s.State == 'S' && (v.Wait == nil || v.Wait.Class == nil) {
+		v.Wait = nil
+		return v
+	}
+	v.Holds = d.holds(frames, top, v.Wait)
+	return v
+}
+
+// primitives skips scheduler, tracer and lock functions at the top and tells
+// what kind of sleep they are. kind is "" if there are none.
+func (d *decoder) primitives(frames []*parse.Frame) (top int, kind string, mode lockmodel.Mode, killable bool) {
+	for top < len(frames) {
+		p := d.model.Primitive(frames[top].Func)
+		if p == nil {
+			break
+		}
+		switch {
+		case kind == "" || kind == "tracer" || (weak(kind) && !weak(p.Kind) && p.Kind != "tracer"):
+			kind = p.Kind
+		}
+		if mode == lockmodel.AnyMode {
+			mode = p.Mode
+		}
+		killable = killable || p.Killable
+		top++
+	}
+	if kind == "tracer" {
+		kind = ""
+	}
+	return top, kind, mode, killable
+}
+
+// weak kinds say only that the task sleeps, not in what.
+func weak(kind string) bool { return kind == "sched" || kind == "timeout" || kind == "io" }
+
+// wait finds the lock that the innermost function other than a primitive
+// waits for.
+func (d *decoder) wait(frames []*parse.Frame, top int, kind string, mode lockmodel.Mode, killable bool, s *stacks.Sighting) *Wait {
+	f := frames[top]
+	hidden := kind == "" && (s.Filtered() || s.Source == parse.SourceCallTrace)
+	if kind == "" && !hidden {
+		return nil
+	}
+	w := &Wait{Frame: f, Mode: mode, Killable: killable, Kind: kind}
+	for _, fact := range d.model.Lookup(f.Func) {
+		if fact.Verb == lockmodel.Holds || !fact.In(d.version) || !d.called(frames, top, fact) {
+			continue
+		}
+		c := d.model.Class(fact.Class)
+		if c == nil || !kindFits(kind, hidden, fact, c) || !modeFits(mode, fact.Mode) {
+			continue
+		}
+		if w.Fact != nil {
+			// /proc/PID/stack cannot tell reader from writer of one lock.
+			if hidden && w.Class == c && w.Instance == fact.Instance && w.Mode != fact.Mode {
+				w.Mode = lockmodel.AnyMode
+			}
+			continue
+		}
+		w.Class, w.Fact, w.Instance = c, fact, fact.Instance
+		if mode == lockmodel.AnyMode {
+			w.Mode = fact.Mode
+		}
+		w.Killable = killable || fact.KillableIn(d.version) && len(fact.Killable) > 0
+	}
+	if w.Fact == nil {
+		if s.State != 'D' {
+			return nil
+		}
+		return w // in D, but no fact names what for
+	}
+	w.FS = d.fsOf(frames, top)
+	return w
+}
+
+func kindFits(kind string, hidden bool, f *lockmodel.Fact, c *lockmodel.Class) bool {
+	on := f.On
+	if len(on) == 0 {
+		on = c.Kinds
+	}
+	if hidden {
+		return len(on) == 0 || slices.ContainsFunc(on, func(k string) bool { return !slices.Contains(visible, k) })
+	}
+	if kind == "rtmutex" { // PREEMPT_RT: mutexes and rwsems sleep in an rtmutex
+		return len(on) == 0 || slices.Contains(on, "rtmutex") || slices.Contains(on, "mutex") || slices.Contains(on, "rwsem")
+	}
+	return len(on) == 0 || slices.Contains(on, kind) || (kind == "io" && slices.Contains(on, "sched"))
+}
+
+func modeFits(prim, fact lockmodel.Mode) bool {
+	return prim == lockmodel.AnyMode || fact == lockmodel.AnyMode || fact == lockmodel.Count || prim == fact
+}
+
+// holds collects the locks of all frames below the primitives (a waiter holds
+// too: without that no chain ever closes).
+func (d *decoder) holds(frames []*parse.Frame, top int, w *Wait) []Hold {
+	var out []Hold
+	for j := top; j < len(frames); j++ {
+		f := frames[j]
+		for _, fact := range d.model.Lookup(f.Func) {
+			if fact.Verb == lockmodel.Waits || !fact.In(d.version) {
+				continue
+			}
+			if fact.Verb == lockmodel.Acquires && j == top {
+				continue // the waiter, or not yet known to have it
+			}
+			if !d.called(frames, j, fact) || !above(frames[top:j], fact) {
+				continue
+			}
+			c := d.model.Class(fact.Class)
+			if c == nil {
+				continue
+			}
+			h := Hold{Class: c, Instance: fact.Instance, Mode: fact.Mode, Frame: f, Fact: fact, Maybe: fact.Maybe}
+			if h.Mode == lockmodel.AnyMode {
+				h.Mode = lockmodel.Exclusive
+			}
+			h.FS = d.fsOf(frames, j)
+			// The callers of a waiter hold the lock only once it has it.
+			if w != nil && w.Class == c && w.Instance == h.Instance && (w.FS == "" || h.FS == "" || w.FS == h.FS) {
+				continue
+			}
+			out = addHold(out, h)
+		}
+	}
+	return out
+}
+
+// addHold keeps one hold for each lock, preferring the frame that took it to
+// those that inherit it.
+func addHold(list []Hold, h Hold) []Hold {
+	for i := range list {
+		o := &list[i]
+		if o.Class != h.Class || o.Instance != h.Instance || (o.FS != "" && h.FS != "" && o.FS != h.FS) {
+			continue
+		}
+		if o.FS == "" {
+			o.FS = h.FS
+		}
+		if o.Mode == lockmodel.Shared && h.Mode == lockmodel.Exclusive {
+			o.Mode = h.Mode
+		}
+		if o.Fact.Verb == lockmodel.Holds && h.Fact.Verb == lockmodel.Acquires {
+			o.Frame, o.Fact = h.Frame, h.Fact
+		}
+		o.Maybe = o.Maybe && h.Maybe
+		return list
+	}
+	return append(list, h)
+}
+
+// called checks a fact's conditions on the callers of frame i.
+func (d *decoder) called(frames []*parse.Frame, i int, f *lockmodel.Fact) bool {
+	below := frames[i+1:]
+	if len(f.From) > 0 && !anyMatch(below, f.From) {
+		return false
+	}
+	return len(f.NotFrom) == 0 || !anyMatch(below, f.NotFrom)
+}
+
+// above checks a fact's conditions on what the function called.
+func above(callees []*parse.Frame, f *lockmodel.Fact) bool {
+	if len(f.While) > 0 && !anyMatch(callees, f.While) {
+		return false
+	}
+	return len(f.Unless) == 0 || !anyMatch(callees, f.Unless)
+}
+
+func anyMatch(frames []*parse.Frame, names []string) bool {
+	for _, f := range frames {
+		fn := lockmodel.Fold(f.Func)
+		for _, n := range names {
+			if p, ok := strings.CutSuffix(n, "*"); ok && strings.HasPrefix(fn, p) || n == fn {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// layer are the functions at which the file of a stack changes: a fault or a
+// nested write may be on another file system than the one above it.
+var layer = []string{"handle_mm_fault", "__handle_mm_fault", "do_user_addr_fault", "do_page_fault", "__do_page_fault",
+	"shrink_slab", "vfs_read", "vfs_write", "vfs_iter_write", "vfs_iter_read", "path_openat", "vfs_fsync_range"}
+
+// fsOf tells which file system the lock of frame i belongs to: the nearest
+// frame that names one, first towards the sleep, then towards the callers.
+func (d *decoder) fsOf(frames []*parse.Frame, i int) string {
+	for j := i; j >= 0; j-- {
+		if fs := lockmodel.FileSystem(frames[j].Func, frames[j].Module); fs != "" {
+			return fs
+		}
+		if j < i && slices.Contains(layer, lockmodel.Fold(frames[j].Func)) {
+			break
+		}
+	}
+	for j := i + 1; j < len(frames); j++ {
+		if slices.Contains(layer, lockmodel.Fold(frames[j].Func)) {
+			break
+		}
+		if fs := lockmodel.FileSystem(frames[j].Func, frames[j].Module); fs != "" {
+			return fs
+		}
+	}
+	return ""
+}

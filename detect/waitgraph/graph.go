@@ -1,0 +1,279 @@
+package waitgraph
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/gonum/graph/simple"
+	"gonum.org/v1/gonum/graph/topo"
+
+	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/stacks"
+)
+
+// Ref is one line of one input.
+type Ref struct{ Input, Line int }
+
+// Node is a task, a lock or a resource.
+type Node struct {
+	ID      string
+	Kind    string // task lock resource
+	Class   string // class name in this kernel ("i_mutex" before 4.7), "" for tasks
+	Model   *lockmodel.Class
+	Address string // "" if the log has none
+	Label   string
+	Task    *stacks.Task
+	Episode *Episode // the memcg's or system's OOM
+}
+
+// The relations of edges.
+const (
+	WaitsFor          = "waits_for"
+	HeldBy            = "held_by"
+	QueuedBehind      = "queued_behind"
+	ResolvedByExit    = "resolved_by_exit_of"
+	ResolvedByHandler = "resolved_by_handler"
+	ResolvedByDaemon  = "resolved_by_daemon"
+)
+
+// The bases of edges, strongest first.
+const (
+	KernelReport = "kernel_report"
+	Lockdep      = "lockdep"
+	FrameModel   = "frame_model"
+	User         = "user"
+)
+
+// Edge is one dependency.
+type Edge struct {
+	From, To     *Node
+	Relation     string
+	Mode         string // shared exclusive, "" if it has none or is unknown
+	Basis        string
+	Frame        string
+	Fact         *lockmodel.Fact
+	Why          []string
+	Ended        bool
+	Evidence     []Ref
+	Alternatives int  // holders that the evidence cannot tell apart; 0 or 1: this one only
+	Together     bool // waiter and holder were both seen waiting in one snapshot
+	Weak         bool // rests on an assumption that the log neither supports nor contradicts
+}
+
+// Graph is the wait-for graph of one snapshot. Nodes and Edges are in a
+// deterministic order.
+type Graph struct {
+	Snap     *stacks.Snapshot
+	Model    *lockmodel.Model
+	Version  lockmodel.Version // of the kernel, zero if unknown
+	Views    []*View           // the present of each task that says something, in task order
+	Episodes []*Episode
+	Nodes    []*Node
+	Edges    []*Edge
+	Cycles   [][]*Node // each a closed walk, first node not repeated
+
+	trappedList []*Trapped
+
+	views map[*stacks.Task]*View
+	nodes map[string]*Node
+	edges map[edgeKey]*Edge
+	out   map[*Node][]*Edge
+	in    map[*Node][]*Edge
+}
+
+// View returns what the task's present sighting says, nil if nothing.
+func (g *Graph) View(t *stacks.Task) *View { return g.views[t] }
+
+// Node returns a node by id, nil if there is none.
+func (g *Graph) Node(id string) *Node { return g.nodes[id] }
+
+// Out returns the live edges from n.
+func (g *Graph) Out(n *Node) []*Edge {
+	return g.out[n]
+}
+
+// In returns the live edges to n.
+func (g *Graph) In(n *Node) []*Edge {
+	return g.in[n]
+}
+
+// Edge returns the live edge between two nodes, nil if there is none.
+func (g *Graph) Edge(from, to *Node) *Edge {
+	for _, e := range g.out[from] {
+		if e.To == to {
+			return e
+		}
+	}
+	return nil
+}
+
+type edgeKey struct {
+	from, to *Node
+	relation string
+	ended    bool
+}
+
+func (g *Graph) node(id string, make func() *Node) *Node {
+	if n := g.nodes[id]; n != nil {
+		return n
+	}
+	n := make()
+	n.ID = id
+	g.nodes[id] = n
+	g.Nodes = append(g.Nodes, n)
+	return n
+}
+
+func (g *Graph) taskNode(t *stacks.Task) *Node {
+	return g.node(t.ID, func() *Node { return &Node{Kind: "task", Label: t.Name(), Task: t} })
+}
+
+func (g *Graph) add(e *Edge) *Edge {
+	k := edgeKey{e.From, e.To, e.Relation, e.Ended}
+	if o := g.edges[k]; o != nil {
+		for _, r := range e.Evidence {
+			if !slices.Contains(o.Evidence, r) {
+				o.Evidence = append(o.Evidence, r)
+			}
+		}
+		return o
+	}
+	g.edges[k] = e
+	g.Edges = append(g.Edges, e)
+	if !e.Ended {
+		g.out[e.From] = append(g.out[e.From], e)
+		g.in[e.To] = append(g.in[e.To], e)
+	}
+	return e
+}
+
+// maxCycles bounds how many cycles of one strongly connected component are
+// listed: a component can have exponentially many.
+const maxCycles = 8
+
+// findCycles lists, for each strongly connected component of the live edges,
+// shortest cycles until every node of the component is in one, at most
+// maxCycles.
+func (g *Graph) findCycles() {
+	index := map[*Node]int64{}
+	d := simple.NewDirectedGraph()
+	for i, n := range g.Nodes {
+		index[n] = int64(i)
+		d.AddNode(simple.Node(i))
+	}
+	adj := make([][]int, len(g.Nodes))
+	for _, e := range g.Edges {
+		f, t := index[e.From], index[e.To]
+		if e.Ended || f == t {
+			continue
+		}
+		if !d.HasEdgeFromTo(f, t) {
+			d.SetEdge(d.NewEdge(simple.Node(f), simple.Node(t)))
+			adj[f] = append(adj[f], int(t))
+		}
+	}
+	var comps [][]int
+	for _, scc := range topo.TarjanSCC(d) {
+		if len(scc) < 2 {
+			continue
+		}
+		var c []int
+		for _, n := range scc {
+			c = append(c, int(n.ID()))
+		}
+		slices.Sort(c)
+		comps = append(comps, c)
+	}
+	slices.SortFunc(comps, func(a, b []int) int { return a[0] - b[0] })
+	for _, c := range comps {
+		in := map[int]bool{}
+		for _, n := range c {
+			in[n] = true
+		}
+		covered := map[int]bool{}
+		listed := 0
+		for _, start := range c {
+			if covered[start] || listed == maxCycles {
+				continue
+			}
+			cyc := shortestCycle(adj, in, start)
+			var nodes []*Node
+			for _, n := range cyc {
+				covered[n] = true
+				nodes = append(nodes, g.Nodes[n])
+			}
+			g.Cycles = append(g.Cycles, rotate(nodes))
+			listed++
+		}
+	}
+}
+
+// shortestCycle finds one by breadth-first search inside a component.
+func shortestCycle(adj [][]int, in map[int]bool, start int) []int {
+	prev := map[int]int{}
+	queue := []int{start}
+	for len(queue) > 0 {
+		n := queue[0]
+		queue = queue[1:]
+		for _, m := range adj[n] {
+			if !in[m] {
+				continue
+			}
+			if m == start {
+				cyc := []int{n}
+				for n != start {
+					n = prev[n]
+					cyc = append(cyc, n)
+				}
+				slices.Reverse(cyc)
+				return cyc
+			}
+			if _, seen := prev[m]; !seen {
+				prev[m] = n
+				queue = append(queue, m)
+			}
+		}
+	}
+	return nil
+}
+
+// rotate lets a cycle start with the task that waits for an OOM, else with
+// its first task.
+func rotate(c []*Node) []*Node {
+	at := slices.IndexFunc(c, func(n *Node) bool { return n.Kind == "task" })
+	for i, n := range c {
+		if n.Kind == "task" && c[(i+1)%len(c)].Episode != nil {
+			at = i
+			break
+		}
+	}
+	if at < 0 {
+		return c
+	}
+	return append(slices.Clone(c[at:]), c[:at]...)
+}
+
+// Build makes the graph of a snapshot.
+func Build(snap *stacks.Snapshot, opt Options) *Graph {
+	g := &Graph{Snap: snap, Model: opt.Model, views: map[*stacks.Task]*View{}, nodes: map[string]*Node{},
+		edges: map[edgeKey]*Edge{}, out: map[*Node][]*Edge{}, in: map[*Node][]*Edge{}}
+	g.Version, _ = lockmodel.ParseVersion(snap.Release)
+	b := &builder{Graph: g, opt: opt, dec: decoder{model: opt.Model, version: g.Version}}
+	b.view()
+	b.episodes()
+	b.chargers()
+	b.locks()
+	b.resources()
+	b.ooms()
+	g.findCycles()
+	return g
+}
+
+// Options are what the user says beyond the logs.
+type Options struct {
+	Model    *lockmodel.Model
+	Handlers []string // pid or comm of userspace OOM handlers
+	Daemons  []string // pid or comm of FUSE daemons
+}
+
+func why(format string, a ...any) string { return fmt.Sprintf(format, a...) }

@@ -1,0 +1,446 @@
+package waitgraph
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/parse"
+	"github.com/oomtrace/oomtrace/stacks"
+)
+
+// candidate is a task that may hold the lock that a waiter wants.
+type candidate struct {
+	task  *stacks.Task
+	view  *View // nil if only the kernel named it
+	hold  Hold
+	basis string
+	refs  []Ref
+	addr  string
+	why   []string
+}
+
+// waiter is a task in a lock wait with the holders that remain for it.
+type waiter struct {
+	view  *View
+	class *lockmodel.Class
+	addr  string
+	cands []candidate
+	why   []string
+}
+
+// locks joins waiters and holders (reasoning.md §3).
+func (b *builder) locks() {
+	var holders []*View
+	for _, v := range b.Views {
+		if len(v.Holds) > 0 && b.holding(v) {
+			holders = append(holders, v)
+		}
+	}
+	var ws []*waiter
+	for _, v := range b.Views {
+		w := v.Wait
+		if w == nil || b.trapped[v.Task] != nil || !b.waiting(v) {
+			continue
+		}
+		if w.Class != nil && w.Class.Resource {
+			continue
+		}
+		if wt := b.join(v, holders); wt != nil {
+			ws = append(ws, wt)
+		}
+	}
+	// Waiters with the same holders or the same address wait for one lock.
+	for _, w := range ws {
+		n := b.lockNode(w)
+		basis := FrameModel
+		if b.blocker[w.view.Task.Pid] != nil && len(w.cands) == 1 && w.cands[0].basis == KernelReport {
+			basis = KernelReport
+		} else if w.addr != "" {
+			basis = Lockdep
+		}
+		e := b.waitEdge(w.view, n, basis)
+		e.Why = append(e.Why, w.why...)
+		for _, c := range w.cands {
+			e := b.add(&Edge{
+				From: n, To: b.taskNode(c.task), Relation: HeldBy, Mode: modeName(c.hold.Mode), Basis: c.basis, Fact: c.hold.Fact,
+				Evidence: c.refs, Alternatives: len(w.cands), Why: c.why,
+			})
+			if c.hold.Frame != nil {
+				e.Frame = c.hold.Frame.Func
+			}
+			if c.view != nil && together(w.view, c.view) {
+				e.Together = true
+			}
+		}
+		b.queue(w, ws, n)
+	}
+}
+
+// queue draws the reader behind the writer that waits before it: an rwsem
+// reader queues behind a waiting writer although the lock is only read-held.
+func (b *builder) queue(w *waiter, all []*waiter, n *Node) {
+	if w.view.Wait.Mode != lockmodel.Shared || len(w.cands) == 0 {
+		return
+	}
+	if slices.ContainsFunc(w.cands, func(c candidate) bool { return c.hold.Mode == lockmodel.Exclusive }) {
+		return
+	}
+	for _, o := range all {
+		if o != w && o.view.Wait.Mode == lockmodel.Exclusive && b.lockNode(o) == n {
+			b.add(&Edge{From: b.taskNode(w.view.Task), To: b.taskNode(o.view.Task), Relation: QueuedBehind, Basis: FrameModel,
+				Evidence: []Ref{{o.view.At.Span.Input, o.view.Wait.Frame.Line}},
+				Why:      []string{"an rwsem reader queues behind a waiting writer"}, Together: together(w.view, o.view)})
+			return
+		}
+	}
+}
+
+// join finds the holders of the lock that v waits for, narrowing step by step.
+func (b *builder) join(v *View, holders []*View) *waiter {
+	w := &waiter{view: v, class: v.Wait.Class}
+	b.lockdepAddress(w)
+	if b.kernelSays(w) {
+		return w
+	}
+	if w.class == nil {
+		if w.addr == "" {
+			return nil // resources() shows the unknown wait
+		}
+	}
+	if w.addr != "" && b.lockdepHolders(w) {
+		return w
+	}
+	if w.class == nil {
+		return nil
+	}
+	for _, h := range holders {
+		if h.Task == v.Task {
+			continue
+		}
+		for _, hold := range h.Holds {
+			if hold.Class == w.class {
+				b.consider(w, h, hold)
+			}
+		}
+	}
+	b.narrow(w)
+	return w
+}
+
+// consider adds a holder unless something contradicts it.
+func (b *builder) consider(w *waiter, h *View, hold Hold) {
+	wait := w.view.Wait
+	if wait.Mode == lockmodel.Shared && hold.Mode == lockmodel.Shared && !b.writerWaits(w, h) {
+		return // readers do not exclude each other
+	}
+	if hold.Mode == lockmodel.Count && wait.Mode != lockmodel.Exclusive {
+		return
+	}
+	if !instanceFits(wait.Instance, hold.Instance) {
+		return
+	}
+	if wait.FS != "" && hold.FS != "" && wait.FS != hold.FS {
+		w.why = append(w.why, fmt.Sprintf("not %s: its frames name %s, the waiter's %s", h.Task.Name(), hold.FS, wait.FS))
+		return
+	}
+	a, c := w.view.Task, h.Task
+	known := a.Tgid != 0 && c.Tgid != 0
+	switch {
+	case wait.Instance == "own_mm" && hold.Instance == "own_mm" && known && a.Tgid != c.Tgid:
+		return // another process's mm
+	case wait.Instance == "target_mm" && known && a.Tgid == c.Tgid:
+		return // a process reads another one's mm
+	}
+	cand := candidate{task: c, view: h, hold: hold, basis: FrameModel, refs: []Ref{{h.At.Span.Input, hold.Frame.Line}}}
+	cand.why = append(cand.why, holdWhy(hold))
+	if h.At.Report != nil {
+		cand.why = append(cand.why, "its last known place is its own OOM report")
+	}
+	if wait.FS != "" && wait.FS == hold.FS {
+		cand.why = append(cand.why, "the frames of both name "+hold.FS)
+	}
+	w.cands = append(w.cands, cand)
+}
+
+func holdWhy(h Hold) string {
+	if h.Fact.Verb == lockmodel.Acquires {
+		return h.Frame.Func + "() takes it and its callees run with it"
+	}
+	return h.Frame.Func + "() runs only with it held"
+}
+
+// writerWaits: between a reading holder and a waiting reader there is a
+// conflict only if a writer waits for the same lock.
+func (b *builder) writerWaits(w *waiter, h *View) bool {
+	for _, v := range b.Views {
+		if v == w.view || v == h || v.Wait == nil || v.Wait.Class != w.class || v.Wait.Mode != lockmodel.Exclusive || !b.waiting(v) {
+			continue
+		}
+		if instanceFits(v.Wait.Instance, w.view.Wait.Instance) && (v.Wait.FS == "" || w.view.Wait.FS == "" || v.Wait.FS == w.view.Wait.FS) {
+			return true
+		}
+	}
+	return false
+}
+
+// instanceFits: a directory's lock is never a file's; "inode" is either.
+// Another process's mm can be anybody's own.
+func instanceFits(wait, hold string) bool {
+	if wait == hold || wait == "" || hold == "" {
+		return true
+	}
+	pair := func(x, y string) bool { return wait == x && hold == y || wait == y && hold == x }
+	switch {
+	case pair("inode", "file"), pair("inode", "dir"):
+		return true
+	case pair("target_mm", "own_mm"), pair("foreign_mm", "own_mm"):
+		return true
+	case pair("target_task", "own_task"):
+		return true
+	}
+	return false
+}
+
+// narrow drops candidates that are less likely than another one, in the order
+// of reasoning.md §3, and stops when one is left.
+func (b *builder) narrow(w *waiter) {
+	step := func(reason string, keep func(c candidate) bool) {
+		if len(w.cands) < 2 {
+			return
+		}
+		var kept []candidate
+		for _, c := range w.cands {
+			if keep(c) {
+				kept = append(kept, c)
+			}
+		}
+		if len(kept) > 0 && len(kept) < len(w.cands) {
+			w.cands = kept
+			w.why = append(w.why, reason)
+		}
+	}
+	// One task can hold several locks of the class: keep the fitting one.
+	slices.SortStableFunc(w.cands, func(x, y candidate) int {
+		return cmp.Compare(exact(w.view.Wait, y.hold), exact(w.view.Wait, x.hold))
+	})
+	seen := map[*stacks.Task]bool{}
+	w.cands = slices.DeleteFunc(w.cands, func(c candidate) bool {
+		dup := seen[c.task]
+		seen[c.task] = true
+		return dup
+	})
+	wait := w.view.Wait
+	if wait.Instance == "own_mm" {
+		step("holders in the same process outrank others", func(c candidate) bool {
+			return w.view.Task.Tgid != 0 && c.task.Tgid == w.view.Task.Tgid
+		})
+		step("user stack addresses suggest the same process", func(c candidate) bool { return sameSpace(w.view.At, c.view.At) })
+	}
+	if wait.Mode == lockmodel.Shared {
+		step("only a writer keeps a reader out", func(c candidate) bool { return c.hold.Mode == lockmodel.Exclusive })
+	}
+	step("a lock that the stack proves outranks one that it cannot tell (per-VMA locks)", func(c candidate) bool { return !c.hold.Maybe })
+	step("holders that wait outrank holders that run", func(c candidate) bool {
+		return b.trapped[c.task] != nil || c.view.Wait != nil || c.view.At.State == 'D'
+	})
+	step("the waiter is the victim of this holder's OOM", func(c candidate) bool { return b.sameStory(w.view.Task, c.task) })
+	if wait.FS != "" {
+		step("frames that name the same file system outrank frames that name none", func(c candidate) bool { return c.hold.FS == wait.FS })
+	}
+}
+
+func exact(w *Wait, h Hold) int {
+	n := 0
+	if w.Instance == h.Instance {
+		n += 2
+	}
+	if w.FS == h.FS {
+		n++
+	}
+	return n
+}
+
+// sameSpace compares the user stack pointers of two dumps: threads of one
+// process share the upper half of their mmap region (ASLR, 28 bits of it).
+func sameSpace(a, b *stacks.Sighting) bool {
+	x, y := a.UserSP(), b.UserSP()
+	return x != 0 && y != 0 && x>>30 == y>>30
+}
+
+// sameStory: the waiter was killed for exactly the OOM that this holder sits in.
+func (b *builder) sameStory(victim, holder *stacks.Task) bool {
+	tr := b.trapped[holder]
+	if tr == nil || tr.Report == nil {
+		return false
+	}
+	for _, k := range tr.Report.Kills {
+		if k.Pid == victim.Pid && victim.HasPid || victim.Tgid != 0 && victim.Tgid == k.Pid {
+			return true
+		}
+	}
+	return false
+}
+
+// kernelSays uses khungtaskd's own word on the owner (6.15 mutex, 6.17 rwsem).
+func (b *builder) kernelSays(w *waiter) bool {
+	k := b.blocker[w.view.Task.Pid]
+	if k == nil || !k.Found || !w.view.Task.HasPid {
+		return false
+	}
+	owner := b.Snap.Task(k.OwnerPid)
+	if owner == nil || k.Kind == "semaphore" {
+		return false // the last holder of a semaphore is a hint only
+	}
+	c := candidate{task: owner, basis: KernelReport, refs: []Ref{{k.Span.Input, k.Span.First}}, view: b.views[owner], hold: Hold{Mode: lockmodel.Exclusive}}
+	c.why = []string{"khungtaskd names the owner"}
+	if k.OwnerMode == "reader" {
+		c.hold.Mode = lockmodel.Shared
+		c.why = append(c.why, "the mark is of some reader, maybe not the one that blocks")
+	}
+	if c.view != nil {
+		if c.view.Task.Gone != nil {
+			return false
+		}
+		for _, h := range c.view.Holds {
+			if h.Class == w.class && w.class != nil && instanceFits(w.view.Wait.Instance, h.Instance) {
+				c.hold.Frame, c.hold.Fact = h.Frame, h.Fact
+				c.refs = append(c.refs, Ref{c.view.At.Span.Input, h.Frame.Line})
+				c.why = append(c.why, holdWhy(h))
+				break
+			}
+		}
+	}
+	w.cands = []candidate{c}
+	return true
+}
+
+// lockdepAddress takes the address of the lock that the task waits for from
+// its lockdep list: the last entry, if its class is the one that the stack
+// waits for, or if the entry was requested at the waiting frame.
+func (b *builder) lockdepAddress(w *waiter) {
+	l := b.lists[w.view.Task.Pid]
+	if l == nil || len(l.Held) == 0 || !w.view.Task.HasPid {
+		return
+	}
+	last := l.Held[len(l.Held)-1]
+	if !b.waitsForEntry(w.view, last) {
+		return
+	}
+	if w.class == nil {
+		if c, _, ok := b.Model.ClassByLockdep(last.Class); ok {
+			w.class = c
+		}
+	}
+	if last.Addr != "" && strings.Trim(last.Addr, "0") != "" {
+		w.addr = last.Addr
+		w.why = append(w.why, fmt.Sprintf("lockdep lists %s at %s as the last entry: the lock it still waits for", last.Class, last.Addr))
+	}
+}
+
+func (b *builder) waitsForEntry(v *View, h parse.HeldLock) bool {
+	if v == nil || v.Wait == nil {
+		return false
+	}
+	if v.Wait.Frame != nil && lockmodel.Fold(h.At.Func) == lockmodel.Fold(v.Wait.Frame.Func) {
+		return true
+	}
+	c, _, ok := b.Model.ClassByLockdep(h.Class)
+	return ok && v.Wait.Class != nil && c == v.Wait.Class
+}
+
+// lockdepHolders finds who lists the address as held: not as the last entry,
+// or as the last one while its stack waits for something else.
+func (b *builder) lockdepHolders(w *waiter) bool {
+	for _, t := range b.Snap.Tasks {
+		l := b.lists[t.Pid]
+		if l == nil || t == w.view.Task || !t.HasPid || t.Gone != nil {
+			continue
+		}
+		for i, h := range l.Held {
+			if h.Addr != w.addr {
+				continue
+			}
+			v := b.views[t]
+			if i == len(l.Held)-1 && (v == nil || b.waitsForEntry(v, h)) {
+				continue
+			}
+			c := candidate{task: t, view: v, basis: Lockdep, addr: h.Addr, refs: []Ref{{l.Span.Input, h.Line}}, hold: Hold{Mode: lockmodel.Exclusive}}
+			c.why = []string{"lockdep lists the same address as held, asked for in " + h.At.Func}
+			f := h.At
+			c.hold.Frame = &f
+			if v != nil {
+				for _, hd := range v.Holds {
+					if hd.Class == w.class {
+						c.hold.Mode, c.hold.Fact = hd.Mode, hd.Fact
+					}
+				}
+			}
+			w.cands = append(w.cands, c)
+			break
+		}
+	}
+	return len(w.cands) > 0
+}
+
+// lockNode gives waiters with the same address, or the same class and
+// holders, one node.
+func (b *builder) lockNode(w *waiter) *Node {
+	name, label := "lock", "lock"
+	if w.class != nil {
+		name = w.class.NameIn(b.Version)
+		label = w.class.Label
+	}
+	key := "lockkey:" + name + "|" + w.addr
+	if w.addr == "" {
+		inst := w.view.Wait.Instance
+		if len(w.cands) > 0 {
+			inst = ""
+		}
+		key += "|" + inst + "|" + w.view.Wait.FS
+		if len(w.cands) > 0 {
+			key = "lockkey:" + name
+			for _, c := range w.cands {
+				key += "|" + c.task.ID + "/" + c.hold.Instance
+			}
+		}
+	}
+	if n := b.nodes[key]; n != nil {
+		return n
+	}
+	b.lockNr[name]++
+	n := b.node(fmt.Sprintf("lock:%s#%d", name, b.lockNr[name]), func() *Node {
+		n := &Node{Kind: "lock", Class: name, Model: w.class, Address: w.addr, Label: label}
+		if inst := instanceLabel(w.view.Wait.Instance); inst != "" {
+			n.Label += " of " + inst
+		}
+		if w.view.Wait.FS != "" {
+			n.Label += " on " + w.view.Wait.FS
+		}
+		return n
+	})
+	b.nodes[key] = n
+	return n
+}
+
+func instanceLabel(inst string) string {
+	switch inst {
+	case "file", "inode":
+		return "a file"
+	case "dir":
+		return "a directory"
+	case "own_mm":
+		return "its own address space"
+	case "target_mm", "foreign_mm":
+		return "another process"
+	case "target_task":
+		return "another task"
+	case "journal":
+		return "the journal"
+	case "sb":
+		return "the file system"
+	}
+	return ""
+}

@@ -1,0 +1,181 @@
+// Package oomtrace analyses kernel logs of OOM incidents: who waits for whom,
+// whether it is a memcg-OOM deadlock, which path the kernel took and which
+// commit fixes it.
+package oomtrace
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+
+	"github.com/oomtrace/oomtrace/detect"
+	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/detect/waitgraph"
+	"github.com/oomtrace/oomtrace/parse"
+	"github.com/oomtrace/oomtrace/report"
+	"github.com/oomtrace/oomtrace/stacks"
+)
+
+// Source is one stream to read.
+type Source struct {
+	Name        string // as the report names it
+	Compression string // none gzip bzip2 ...
+	Open        func() (io.ReadCloser, error)
+}
+
+// Options are what the user says beyond the logs.
+type Options struct {
+	OOMHandlers []string         // pid or comm of userspace OOM handlers
+	FuseDaemons []string         // pid or comm of FUSE daemons
+	LockModel   *lockmodel.Model // nil is the embedded one
+	Version     string           // of the tool, for the report
+}
+
+// Analyze reads the sources and joins all evidence of one host and boot. A
+// source that cannot be read becomes an input with an error diagnostic of
+// code "unreadable"; the others are analysed all the same. The error is that
+// of ctx.
+func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report, error) {
+	if opt.LockModel == nil {
+		opt.LockModel = lockmodel.Embedded()
+	}
+	results, events := readAll(ctx, sources)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rep := &report.Report{SchemaVersion: report.SchemaVersion, Tool: report.Tool{Name: "oomtrace", Version: opt.Version}, Inputs: []report.Input{}, Incidents: []report.Incident{}}
+	var c stacks.Collector
+	for i, src := range sources {
+		rep.Inputs = append(rep.Inputs, input(src, &results[i]))
+		for _, e := range events[i] {
+			c.Add(e)
+		}
+	}
+	text := newTexts(events)
+	for _, snap := range c.Snapshots() {
+		g := waitgraph.Build(snap, waitgraph.Options{Model: opt.LockModel, Handlers: opt.OOMHandlers, Daemons: opt.FuseDaemons})
+		rep.Incidents = append(rep.Incidents, detect.Run(g, text.line)...)
+	}
+	for i := range rep.Incidents {
+		rep.Incidents[i].ID = strconv.Itoa(i + 1)
+	}
+	return rep, nil
+}
+
+// readAll parses the sources in parallel; each keeps its own events, so the
+// result does not depend on which ends first.
+func readAll(ctx context.Context, sources []Source) ([]parse.Result, [][]parse.Event) {
+	results := make([]parse.Result, len(sources))
+	events := make([][]parse.Event, len(sources))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, src := range sources {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if ctx.Err() != nil {
+				return
+			}
+			results[i], events[i] = readOne(i, src)
+		}()
+	}
+	wg.Wait()
+	return results, events
+}
+
+func readOne(i int, src Source) (res parse.Result, events []parse.Event) {
+	r, err := src.Open()
+	if err == nil {
+		defer r.Close()
+		res, err = parse.Read(r, parse.Options{Input: i}, func(e parse.Event) { events = append(events, e) })
+	}
+	if err != nil {
+		res.Diagnostics = append(res.Diagnostics, parse.Diagnostic{Line: res.Lines, Severity: "error", Code: "unreadable", Message: err.Error()})
+	}
+	return res, events
+}
+
+func input(src Source, res *parse.Result) report.Input {
+	out := report.Input{Name: src.Name, Compression: src.Compression, Framing: res.Framing, Bytes: res.Bytes, Lines: res.Lines, Records: report.Records(res.Records), Diagnostics: []report.Diagnostic{}}
+	if out.Compression == "" {
+		out.Compression = "none"
+	}
+	if out.Framing == "" {
+		out.Framing = "plain"
+	}
+	for _, d := range res.Diagnostics {
+		rd := report.Diagnostic{Severity: d.Severity, Code: d.Code, Message: d.Message}
+		if d.Line > 0 {
+			rd.Line = &d.Line
+		}
+		out.Diagnostics = append(out.Diagnostics, rd)
+	}
+	return out
+}
+
+// texts finds the text of a line that an event starts with or that is a frame.
+type texts map[waitgraph.Ref]string
+
+func newTexts(events [][]parse.Event) texts {
+	t := texts{}
+	for _, list := range events {
+		for _, e := range list {
+			m := e.Head()
+			t.set(m.Span.Input, m.Span.First, m.Text)
+			switch e := e.(type) {
+			case *parse.Task:
+				t.trace(m.Span.Input, e.Trace)
+			case *parse.OOM:
+				t.trace(m.Span.Input, e.Trace)
+			case *parse.Locks:
+				for _, h := range e.Held {
+					addr := h.Addr
+					if addr != "" {
+						addr += " "
+					}
+					t.set(m.Span.Input, h.Line, fmt.Sprintf("%s(%s), at: %s", addr, h.Class, frameText(&h.At)))
+				}
+			}
+		}
+	}
+	return t
+}
+
+func (t texts) set(input, line int, text string) {
+	k := waitgraph.Ref{Input: input, Line: line}
+	if _, ok := t[k]; !ok && text != "" {
+		t[k] = text
+	}
+}
+
+func (t texts) trace(input int, tr *parse.Trace) {
+	if tr == nil {
+		return
+	}
+	for i := range tr.Frames {
+		t.set(input, tr.Frames[i].Line, frameText(&tr.Frames[i]))
+	}
+}
+
+func frameText(f *parse.Frame) string {
+	s := f.Func
+	if s == "" {
+		s = "0x" + strconv.FormatUint(f.Addr, 16)
+	}
+	if f.HasOffset {
+		s += fmt.Sprintf("+0x%x/0x%x", f.Offset, f.Size)
+	}
+	if f.Module != "" {
+		s += " [" + f.Module + "]"
+	}
+	if !f.Reliable {
+		s = "? " + s
+	}
+	return s
+}
+
+func (t texts) line(r waitgraph.Ref) string { return t[r] }

@@ -1,0 +1,204 @@
+package parse
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// assembler puts the lines of one stream together to records. Each kind of
+// report has its own file and its own open record here.
+type assembler struct {
+	p   *parser
+	key streamKey
+
+	oom   *openOOM
+	hung  *HungTask
+	task  *openTask  // the last task header, until its trace has ended
+	hdr   *openTask  // "CPU: 1 PID: 104 Comm: x": whose trace comes next
+	tr    *openTrace // the call trace being read
+	locks *Locks
+	splat *openSplat
+	dump  *openDump
+	head  heading // the line above a pasted stack
+
+	hungPid     int    // of the last hung-task report, until its task header came
+	hungComm    string // likewise
+	hungRelease string
+	nmi         bool   // "NMI backtrace for cpu 1" was the last header
+	manual      bool   // "sysrq: Manual OOM execution" came before
+	drop        bool   // a header cut a trace short: frames are nobody's until the next "Call Trace:"
+	ip          *Frame // kernel RIP line before "Call Trace:"
+	userRegs    bool   // user RIP line before "Call Trace:"
+}
+
+func (a *assembler) idle() bool {
+	return a.oom == nil && a.hung == nil && a.task == nil && a.hdr == nil && a.tr == nil &&
+		a.locks == nil && a.splat == nil && a.dump == nil
+}
+
+// first is the line where the oldest open record began.
+func (a *assembler) first() int {
+	n := int(^uint(0) >> 1)
+	if a.oom != nil {
+		n = min(n, a.oom.Span.First)
+	}
+	if a.task != nil {
+		n = min(n, a.task.Span.First)
+	}
+	if a.tr != nil {
+		n = min(n, a.tr.first)
+	}
+	if a.dump != nil {
+		n = min(n, a.dump.Span.First)
+	}
+	return n
+}
+
+func sortStreams(all []*assembler) {
+	slices.SortFunc(all, func(a, b *assembler) int {
+		return cmp.Or(cmp.Compare(a.first(), b.first()), strings.Compare(a.key.host, b.key.host), strings.Compare(a.key.caller, b.key.caller))
+	})
+}
+
+// touch makes ln a part of the record m.
+func (a *assembler) touch(m *Meta, ln *line) {
+	st := Stamp{Boot: ln.boot, HasBoot: ln.hasBoot, Wall: ln.wall}
+	if m.Span.First == 0 {
+		m.Span = Span{Input: a.p.opt.Input, First: ln.no}
+		m.Stamp = st
+		m.Host, m.Caller = a.key.host, a.key.caller
+	}
+	m.Span.Last = ln.no
+	m.End = st
+}
+
+// line is the walk of one line: the open records may take it, then the kinds
+// are asked, then it is noise.
+func (a *assembler) line(ln *line) {
+	s := trim(ln.text)
+	if s == "" {
+		a.blank()
+		return
+	}
+	if a.hung != nil {
+		if a.hungLine(ln, s) {
+			return
+		}
+		a.endHung()
+	}
+	if a.locks != nil {
+		if s[0] == '#' && a.lockLine(ln, s) {
+			return
+		}
+		a.endLocks()
+	}
+	if a.splat != nil && a.splatLine(ln, s) {
+		return
+	}
+	if !ln.framed && len(s) > 12 && (s[0] == '/' || s[0] == 'p') {
+		s, _ = a.procPrefix(ln, s)
+	}
+	if f, info := scanFrame(s); info.kind != notFrame && a.frameLine(ln, f, info) {
+		return
+	}
+	if a.regLine(ln, s) {
+		return
+	}
+	if a.start(ln, s) {
+		return
+	}
+	if a.task != nil && a.taskLine(ln, s) {
+		return
+	}
+	if a.oom != nil && a.oomLine(ln, s) {
+		return
+	}
+	a.noise(ln, s)
+}
+
+// start asks the kinds whether a record starts here.
+func (a *assembler) start(ln *line, s string) bool {
+	for _, i := range kindIndex[s[0]] {
+		k := &kinds[i]
+		if strings.HasPrefix(s, k.literal) && k.take(a, ln, s) {
+			return true
+		}
+	}
+	if isDigit(s[0]) && a.takeLocks(ln, s) {
+		return true
+	}
+	if strings.Contains(s, " invoked oom-killer") && a.takeOOM(ln, s) {
+		return true
+	}
+	if n := len(s); n > 30 && s[n-10] == '0' && s[n-9] == 'x' || n > 40 && s[n-18] == '0' && s[n-17] == 'x' {
+		return a.takeRow(ln, s)
+	}
+	if s[len(s)-1] == 'd' && strings.HasSuffix(s, " callbacks suppressed") {
+		return a.takeSuppressed(ln, s)
+	}
+	return false
+}
+
+// blank is an empty line. It ends a pasted stack.
+func (a *assembler) blank() {
+	a.endLocks()
+	if a.tr != nil && a.tr.paste {
+		a.endTrace(false)
+	}
+}
+
+// noise is a line that no open record takes.
+func (a *assembler) noise(ln *line, s string) {
+	if t := a.tr; t != nil {
+		switch {
+		case t.done || t.paste:
+			a.endTrace(false)
+		default:
+			t.gap = true
+			if t.gaps++; t.gaps > maxGap {
+				a.endTrace(true)
+			}
+		}
+	} else if a.task != nil {
+		if a.task.gaps++; a.task.gaps > maxGap {
+			a.endTask()
+		}
+	}
+	if d := a.dump; d != nil && ln.stamped && a.tr == nil && a.task == nil {
+		d.after = true
+	}
+	if !ln.framed {
+		a.heading(ln, s)
+	}
+}
+
+// maxGap is how many lines of others may stand inside a trace or between a
+// task header and its trace.
+const maxGap = 64
+
+// boundary ends what a new header ends.
+func (a *assembler) boundary() {
+	a.endHung()
+	a.endLocks()
+	a.endTrace(true)
+	a.endTask()
+	a.endSplat(true)
+	a.dropHeading()
+	a.hdr, a.nmi, a.ip, a.userRegs = nil, false, nil, false
+	if o := a.oom; o != nil && o.closing && o.GroupKill == "" {
+		a.endOOM(false)
+	}
+}
+
+// end closes the stream.
+func (a *assembler) end() {
+	a.endHung()
+	a.endLocks()
+	a.endTrace(false)
+	a.endTask()
+	a.endSplat(true)
+	a.dropHeading()
+	a.endOOM(true)
+	a.endDump(true)
+}

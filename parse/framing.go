@@ -1,0 +1,810 @@
+package parse
+
+import (
+	"strings"
+	"time"
+)
+
+// line is one line of the log, unwrapped.
+type line struct {
+	no      int
+	text    string
+	boot    float64
+	hasBoot bool
+	wall    string // as printed, see normalWall
+	host    string
+	caller  string
+	framed  bool // a prefix was taken off
+	stamped bool // the prefix shows that printk wrote it
+	foreign bool // another program's line
+}
+
+// framing is one way to wrap lines. The table is what Result.Framing names
+// and what documentation lists.
+type framing struct {
+	name   string
+	what   string
+	sample string
+}
+
+// The index of each framing in framings.
+const (
+	framePlain = iota
+	frameDmesg
+	frameCtime
+	frameIso
+	frameReltime
+	frameDelta
+	frameJSON
+	frameKmsg
+	frameConsole
+	frameSyslog
+	frameJournal
+	frameProc
+	numFramings
+
+	frameDecoded = -1 // dmesg -x's "kern  :warn  : ", around any of dmesg's stamps
+)
+
+var framings = [numFramings]framing{
+	framePlain:   {"plain", "text without any prefix, pasted or quoted", ` generic_file_aio_write+0x76/0xf0`},
+	frameDmesg:   {"dmesg", "dmesg, with or without -x; the serial console", `[   12.345678] sysrq: Show State`},
+	frameCtime:   {"dmesg_ctime", "dmesg -T", `[Sun Nov 22 18:33:16 2026] sysrq: Show State`},
+	frameIso:     {"dmesg_iso", "dmesg --time-format iso", `2026-11-22T18:33:16,000001+00:00 sysrq: Show State`},
+	frameReltime: {"dmesg_reltime", "dmesg -e or -H", `[Nov22 19:12] sysrq: Show State`},
+	frameDelta:   {"dmesg_delta", "dmesg -d", `[    4.730872 <    0.435159>] sysrq: Show State`},
+	frameJSON:    {"dmesg_json", "dmesg --json", `"msg": "sysrq: Show State"`},
+	frameKmsg:    {"kmsg", "/dev/kmsg records, extended netconsole", `4,367,4730872,-,caller=T1;sysrq: Show State`},
+	frameConsole: {"console", "dmesg -r, console with levels", `<4>[   12.345678] sysrq: Show State`},
+	frameSyslog:  {"syslog", "syslog files, RFC 3164 or with ISO time", `Mar 10 11:19:17 web kernel: [   12.345678] sysrq: Show State`},
+	frameJournal: {"journal", "journalctl short, short-iso, short-monotonic, short-unix, short-full", `Mar 10 11:19:17 web kernel: sysrq: Show State`},
+	frameProc:    {"proc_stack", "/proc/PID/stack files, concatenated", `[<0>] do_truncate+0x84/0xe0`},
+}
+
+// framer unwraps the lines of one input. Every line is recognised by itself,
+// so a change of framing inside a file needs no special care; only records of
+// more than one line carry state.
+type framer struct {
+	count    [numFramings]int
+	json     bool // inside dmesg --json
+	jsonBoot float64
+	jsonHas  bool
+	jsonCall string
+	jsonPri  int64
+	last     line // the last framed line: bare lines continue it
+	lastKmsg bool
+}
+
+// unwrap hands each logical line in raw to yield: one, none (JSON keys,
+// dictionary lines), or several (records with escaped line ends).
+func (fr *framer) unwrap(raw string, no int, yield func(line)) {
+	raw = clean(raw)
+	if fr.json || strings.Contains(raw, `"dmesg": [`) {
+		if fr.dmesgJSON(raw, no, yield) {
+			return
+		}
+	}
+	ln := line{no: no, text: raw}
+	kind := framePlain
+	s := raw
+	if t := trimLeft(s); t != "" && t[0] == '>' {
+		s = unquote(t)
+		ln.text = s
+	}
+	if fr.lastKmsg && len(s) > 1 && s[0] == ' ' && dictLine(s) {
+		return
+	}
+	t := trimLeft(s)
+	kmsg := false
+	if t != "" {
+		switch c := t[0]; {
+		case c == '[' || c == '<' || isDigit(c) || isAlpha(c) || c >= 0x80:
+			for range 5 { // syslog around console around dmesg
+				k, rest, ok := ln.prefix(t, kind)
+				if !ok {
+					break
+				}
+				switch {
+				case k == frameDecoded:
+				case kind == framePlain, kind == frameConsole && k != frameDmesg, kind == frameDmesg && k == frameJournal:
+					kind = k
+				}
+				ln.framed, kmsg = true, k == frameKmsg
+				ln.text, t = rest, trimLeft(rest)
+				if ln.foreign || t == "" || !ln.wrapper(k, t) {
+					break
+				}
+			}
+			if ln.framed && kind == framePlain {
+				kind = frameDmesg
+			}
+		}
+	}
+	fr.lastKmsg = kmsg
+	if !ln.framed {
+		fr.bare(&ln)
+	} else if !ln.foreign {
+		fr.last = ln
+	}
+	if !ln.foreign && ln.text != "" {
+		fr.count[kind]++
+	}
+	if kmsg && strings.Contains(ln.text, `\x`) {
+		splitLines(unescape(ln.text), ln, yield)
+		return
+	}
+	yield(ln)
+}
+
+// wrapper tells whether a further prefix may stand in t, behind one of kind k.
+// Behind printk's own stamp comes the message, whatever it looks like.
+func (ln *line) wrapper(k int, t string) bool {
+	switch k {
+	case frameDecoded, frameConsole, frameSyslog, frameJournal:
+		return true
+	case frameDmesg: // journalctl -o short-monotonic: "[  123.456789] web kernel: msg"
+		_, r := field(t)
+		return strings.HasPrefix(r, " kernel: ")
+	}
+	return false
+}
+
+// bare fills in what a line without prefix inherits: it continues the record
+// before it (printk's LOG_CONT, dmesg's lines of one record), or a prompt or
+// another program's output was glued in front of the prefix.
+func (fr *framer) bare(ln *line) {
+	if !fr.last.framed {
+		return
+	}
+	if i := strings.Index(ln.text, "["); i > 0 && i < 200 {
+		for j := i; j >= 0 && j < len(ln.text); {
+			in := line{no: ln.no}
+			if k, rest, ok := in.prefix(ln.text[j:], framePlain); ok && (k == frameDmesg || k == frameCtime) && fr.last.hasBoot == in.hasBoot {
+				in.text, in.framed = rest, true
+				*ln = in
+				fr.last = in
+				return
+			}
+			n := strings.IndexByte(ln.text[j+1:], '[')
+			if n < 0 {
+				break
+			}
+			j += 1 + n
+		}
+	}
+	ln.boot, ln.hasBoot, ln.wall, ln.host, ln.caller = fr.last.boot, fr.last.hasBoot, fr.last.wall, fr.last.host, fr.last.caller
+}
+
+// clean removes what terminals, serial lines and mail programs add.
+func clean(s string) string {
+	if strings.IndexByte(s, 0x1b) >= 0 {
+		s = stripANSI(s)
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = strings.ReplaceAll(s, "\r", "")
+	}
+	if strings.Contains(s, "\u00a0") {
+		s = strings.ReplaceAll(s, "\u00a0", " ")
+	}
+	if strings.Contains(s, "&lt;") || strings.Contains(s, "&gt;") || strings.Contains(s, "&nbsp;") {
+		s = htmlEscapes.Replace(s)
+	}
+	return s
+}
+
+var htmlEscapes = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&nbsp;", " ", "&amp;", "&", "&quot;", `"`)
+
+func stripANSI(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != 0x1b {
+			b.WriteByte(s[i])
+			continue
+		}
+		if i+1 < len(s) && s[i+1] == '[' {
+			j := i + 2
+			for j < len(s) && (isDigit(s[j]) || s[j] == ';' || s[j] == '?') {
+				j++
+			}
+			i = j // the final letter
+		}
+	}
+	return b.String()
+}
+
+// unquote takes a mail's quotation marks off: "> > text", ">>> text".
+func unquote(s string) string {
+	for s != "" && s[0] == '>' {
+		s = s[1:]
+		if len(s) > 1 && s[0] == ' ' && s[1] == '>' {
+			s = s[1:]
+		}
+	}
+	return strings.TrimPrefix(s, " ")
+}
+
+// dictLine recognises " SUBSYSTEM=pci" after a kmsg record.
+func dictLine(s string) bool {
+	i := 1
+	for i < len(s) && (s[i] >= 'A' && s[i] <= 'Z' || s[i] == '_') {
+		i++
+	}
+	return i > 1 && i < len(s) && s[i] == '='
+}
+
+// prefix takes one prefix off s.
+func (ln *line) prefix(s string, outer int) (kind int, rest string, ok bool) {
+	if len(s) < 3 {
+		return 0, s, false
+	}
+	switch c := s[0]; {
+	case c == '[':
+		return ln.bracket(s, outer)
+	case c == '<':
+		return ln.level(s)
+	case isDigit(c):
+		if r, ok := ln.kmsg(s); ok {
+			return frameKmsg, r, true
+		}
+		if len(s) > 20 && s[4] == '-' && s[7] == '-' {
+			return ln.isoLine(s)
+		}
+		return ln.unixLine(s)
+	}
+	if len(s) > 16 {
+		if s[3] == ' ' && s[9] == ':' && s[12] == ':' && s[15] == ' ' && month(s[:3]) > 0 {
+			ln.wall = s[:15]
+			return ln.syslog(s[15:], frameSyslog)
+		}
+		if s[8] == ':' || s[6] == ':' || s[7] == ':' || s[5] == ':' {
+			if r, ok := ln.decoded(s); ok {
+				return frameDecoded, r, true
+			}
+		}
+		if s[3] == ' ' && len(s) > 28 && s[8] == '-' && s[11] == '-' && s[14] == ' ' { // Sun 2024-03-10 11:19:17 UTC host kernel:
+			if i := strings.IndexByte(s[24:], ' '); i >= 0 && s[17] == ':' && i < 8 {
+				ln.wall = s[4:23]
+				return ln.syslog(s[24+i:], frameJournal)
+			}
+		}
+	}
+	if r, ok := strings.CutPrefix(s, "kernel: "); ok && outer != frameSyslog && outer != frameJournal {
+		ln.stamped = true
+		return frameConsole, r, true
+	}
+	if ln.hasBoot && ln.host == "" { // journalctl -o short-monotonic, short-unix
+		if w, r := field(s); strings.HasPrefix(r, " kernel: ") && len(w) < 64 {
+			ln.host = w
+			return frameJournal, r[9:], true
+		}
+	}
+	return 0, s, false
+}
+
+// bracket reads the stamps in brackets.
+func (ln *line) bracket(s string, outer int) (int, string, bool) {
+	i := 1
+	for i < len(s) && s[i] == ' ' {
+		i++
+	}
+	if i >= len(s) {
+		return 0, s, false
+	}
+	c := s[i]
+	switch {
+	case isDigit(c): // "[   12.345678] " and "[    4.730872 <    0.435159>] "
+		sec, n := readSeconds(s[i:])
+		if n == 0 || i+n >= len(s) {
+			return 0, s, false
+		}
+		kind := frameDmesg
+		r := s[i+n:]
+		if r[0] == ' ' {
+			r = trimLeft(r)
+			if r == "" || r[0] != '<' {
+				return 0, s, false
+			}
+			j := strings.Index(r, ">]")
+			if j < 0 || j > 20 {
+				return 0, s, false
+			}
+			r, kind = r[j+1:], frameDelta
+		}
+		if r == "" || r[0] != ']' {
+			return 0, s, false
+		}
+		ln.boot, ln.hasBoot, ln.stamped = sec, true, true
+		return kind, ln.callerID(r[1:]), true
+	case (c == 'T' || c == 'C') && outer == frameConsole: // "<4>[   T45] "
+		if r := ln.callerID(s); len(r) < len(s) {
+			return frameDmesg, r, true
+		}
+	case c == '+': // "[  +0.000483] "
+		_, n := readSeconds(strings.Replace(s[i+1:], ",", ".", 1))
+		if n == 0 || i+1+n >= len(s) || s[i+1+n] != ']' {
+			return 0, s, false
+		}
+		ln.stamped = true
+		return frameReltime, ln.callerID(s[i+n+2:]), true
+	case i == 1 && (isAlpha(c) || c >= 0x80):
+		j := strings.IndexByte(s, ']')
+		if j < 10 || j > 48 {
+			return 0, s, false
+		}
+		in := s[1:j]
+		if n := len(in); n > 16 && in[n-5] == ' ' && in[n-8] == ':' && in[n-11] == ':' && in[n-14] == ' ' && isDigit(in[n-1]) {
+			ln.wall, ln.stamped = in, true
+			return frameCtime, ln.callerID(s[j+1:]), true
+		}
+		if n := len(in); n >= 10 && in[n-3] == ':' && in[n-6] == ' ' && isDigit(in[n-1]) && isDigit(in[n-2]) && isDigit(in[n-4]) { // "[Nov22 19:12] "
+			ln.wall, ln.stamped = in, true
+			return frameReltime, ln.callerID(s[j+1:]), true
+		}
+	}
+	return 0, s, false
+}
+
+// callerID takes "[   T45] " (CONFIG_PRINTK_CALLER, 5.1 ->) and the blank that
+// ends the prefix off.
+func (ln *line) callerID(s string) string {
+	r := s
+	if len(r) > 1 && r[0] == ' ' && r[1] == '[' {
+		r = r[1:]
+	}
+	if len(r) > 3 && r[0] == '[' {
+		i := 1
+		for i < len(r) && r[i] == ' ' {
+			i++
+		}
+		if i < len(r) && (r[i] == 'T' || r[i] == 'C') {
+			j := i + 1
+			for j < len(r) && isDigit(r[j]) {
+				j++
+			}
+			if j > i+1 && j < len(r) && r[j] == ']' {
+				ln.caller = r[i:j]
+				s = r[j+1:]
+			}
+		}
+	}
+	return strings.TrimPrefix(s, " ")
+}
+
+// readSeconds reads "12.345678".
+func readSeconds(s string) (sec float64, n int) {
+	var whole, frac int64
+	i := 0
+	for i < len(s) && i < 12 && isDigit(s[i]) {
+		whole = whole*10 + int64(s[i]-'0')
+		i++
+	}
+	if i == 0 || i+1 >= len(s) || s[i] != '.' {
+		return 0, 0
+	}
+	i++
+	start, scale := i, int64(1)
+	for i < len(s) && i-start < 9 && isDigit(s[i]) {
+		frac, scale = frac*10+int64(s[i]-'0'), scale*10
+		i++
+	}
+	if i-start < 2 {
+		return 0, 0
+	}
+	return float64(whole) + float64(frac)/float64(scale), i
+}
+
+// level reads "<4>" and RFC 5424's "<4>1 2024-...". Only facility 0 is the
+// kernel's own.
+func (ln *line) level(s string) (int, string, bool) {
+	n, r, ok := leadInt(s[1:])
+	if !ok || n < 0 || n > 191 || r == "" || r[0] != '>' || len(s)-len(r) > 4 {
+		return 0, s, false
+	}
+	r = r[1:]
+	if strings.HasPrefix(r, "1 2") && len(r) > 30 {
+		if k, rest, ok := ln.isoLine(r[2:]); ok {
+			return k, rest, ok
+		}
+	}
+	if n > 7 {
+		ln.foreign = true
+	}
+	ln.stamped = true
+	return frameConsole, r, true
+}
+
+// kmsg reads "4,367,4730872,-,caller=T1;text" (devkmsg_read, 3.5 ->), also
+// with the release in front that netconsole adds.
+func (ln *line) kmsg(s string) (string, bool) {
+	head, text, ok := strings.Cut(s, ";")
+	if !ok || len(head) < 6 || len(head) > 160 {
+		return s, false
+	}
+	pri, r, ok := leadInt(head)
+	if ok && r != "" && r[0] == '.' {
+		if _, r, ok = strings.Cut(head, ","); !ok {
+			return s, false
+		}
+		pri, r, ok = leadInt(r)
+	}
+	if !ok || r == "" || r[0] != ',' {
+		return s, false
+	}
+	_, r, ok = leadInt(r[1:])
+	if !ok || r == "" || r[0] != ',' {
+		return s, false
+	}
+	us, r, ok := leadInt(r[1:])
+	if !ok || r == "" || r[0] != ',' || len(r) < 2 {
+		return s, false
+	}
+	if pri > 7 {
+		ln.foreign = true
+	}
+	ln.boot, ln.hasBoot, ln.stamped = float64(us)/1e6, true, true
+	if c, ok := after(r, ",caller="); ok {
+		c, _, _ = strings.Cut(c, ",")
+		ln.caller = c
+	}
+	return text, true
+}
+
+// isoLine reads "2026-11-22T18:33:16,000001+00:00 msg" (dmesg, with a comma),
+// "2024-03-10T11:19:17.123456+00:00 host kernel: msg" (rsyslog) and
+// "2024-03-10T11:19:17+0000 host kernel: msg" (journalctl).
+func (ln *line) isoLine(s string) (int, string, bool) {
+	if len(s) < 20 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != ' ') || s[13] != ':' || s[16] != ':' || !isDigit(s[18]) {
+		return 0, s, false
+	}
+	i := 19
+	for i < len(s) && (isDigit(s[i]) || strings.IndexByte(",.+-:Z", s[i]) >= 0) {
+		i++
+	}
+	if i >= len(s) {
+		return 0, s, false
+	}
+	if s[i] != ' ' {
+		return 0, s, false
+	}
+	ln.wall = s[:i]
+	if s[19] == ',' {
+		ln.stamped = true
+		return frameIso, ln.callerID(s[i:]), true
+	}
+	kind := frameSyslog
+	if strings.IndexByte(s[19:i], '.') < 0 {
+		kind = frameJournal
+	}
+	return ln.syslog(s[i:], kind)
+}
+
+// unixLine reads "1710069557.123456 host kernel: msg".
+func (ln *line) unixLine(s string) (int, string, bool) {
+	if len(s) < 20 || s[10] != '.' || s[17] != ' ' {
+		return 0, s, false
+	}
+	if _, n := readSeconds(s); n != 17 {
+		return 0, s, false
+	}
+	w, r := field(s[17:])
+	if !strings.HasPrefix(r, " kernel: ") {
+		if strings.Contains(s, ": ") {
+			ln.wall, ln.foreign = s[:17], true
+			return frameJournal, r, true
+		}
+		return 0, s, false
+	}
+	ln.wall, ln.host, ln.stamped = s[:17], w, true
+	return frameJournal, r[9:], true
+}
+
+// syslog reads " host kernel: msg" and the variants of it; lines of other
+// programs are foreign.
+func (ln *line) syslog(s string, kind int) (int, string, bool) {
+	t := trimLeft(s)
+	w, r := field(t)
+	if host, rest, ok := kernelTag(t); ok && host == "" {
+		ln.stamped = true
+		return journalOr(kind, rest), rest, true
+	}
+	ln.host = w
+	t = trimLeft(r)
+	if strings.HasPrefix(t, "kern.") { // busybox syslogd: "host kern.warn kernel: msg"
+		_, r = field(t)
+		t = trimLeft(r)
+	}
+	if _, rest, ok := kernelTag(t); ok {
+		ln.stamped = true
+		return journalOr(kind, rest), rest, true
+	}
+	if strings.HasPrefix(t, "- - - ") { // RFC 5424 without a tag
+		return kind, t[6:], true
+	}
+	if _, n := readSeconds(trimLeft(strings.TrimPrefix(t, "["))); n > 0 && t[0] == '[' {
+		return kind, t, true
+	}
+	ln.foreign = true
+	return kind, t, true
+}
+
+func journalOr(kind int, rest string) int {
+	if t := trimLeft(rest); t != "" && t[0] == '[' {
+		if _, n := readSeconds(trimLeft(t[1:])); n > 0 {
+			return kind
+		}
+	}
+	return frameJournal
+}
+
+// kernelTag takes "kernel: ", "kernel:[", "kernel[0]: " or "kernel  " off s.
+func kernelTag(s string) (host, rest string, ok bool) {
+	r, ok := strings.CutPrefix(s, "kernel")
+	if !ok || r == "" {
+		return "", s, false
+	}
+	if r[0] == '[' {
+		i := strings.Index(r, "]:")
+		if i < 0 || i > 12 {
+			return "", s, false
+		}
+		r = r[i+1:]
+	}
+	switch {
+	case r[0] == ':':
+		r = r[1:]
+		if strings.HasPrefix(r, " ") {
+			r = r[1:]
+		}
+		return "", r, true
+	case r[0] == ' ':
+		if r = strings.TrimPrefix(r, " - - - "); r != "" && r[0] == ' ' {
+			r = r[1:]
+		}
+		return "", r, true
+	}
+	return "", s, false
+}
+
+// decoded reads dmesg -x's "kern  :warn  : ". Lines of other facilities were
+// written by programs.
+func (ln *line) decoded(s string) (string, bool) {
+	i := strings.IndexByte(s, ':')
+	if i < 3 || i > 8 || symbolLen(s) < 3 {
+		return s, false
+	}
+	fac := trimRight(s[:i])
+	r := s[i+1:]
+	j := strings.IndexByte(r, ':')
+	if j < 3 || j > 7 {
+		return s, false
+	}
+	switch trimRight(r[:j]) {
+	case "emerg", "alert", "crit", "err", "warn", "notice", "info", "debug":
+	default:
+		return s, false
+	}
+	if fac != "kern" {
+		switch fac {
+		case "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp":
+			ln.foreign = true
+		default:
+			return s, false
+		}
+	}
+	ln.stamped = true
+	return strings.TrimPrefix(r[j+1:], " "), true
+}
+
+// dmesgJSON reads dmesg --json, one key a line. It returns false for a line
+// that is none of it.
+func (fr *framer) dmesgJSON(raw string, no int, yield func(line)) bool {
+	fr.json = true
+	if strings.Contains(raw, `"time"`) && strings.Contains(raw, `"msg"`) { // not pretty-printed
+		for {
+			i := strings.Index(raw, `"time"`)
+			if i < 0 {
+				return true
+			}
+			fr.jsonKey(raw[i:], no, yield)
+			raw = raw[i+6:]
+			if i = strings.Index(raw, `"msg"`); i < 0 {
+				return true
+			}
+			raw = raw[i+fr.jsonKey(raw[i:], no, yield):]
+		}
+	}
+	t := trim(raw)
+	switch {
+	case t == "", t[0] == '{', t[0] == '}', t[0] == '"', t[0] == ']':
+		fr.jsonKey(t, no, yield)
+		return true
+	}
+	fr.json = false
+	return false
+}
+
+// jsonKey reads one "key": value and returns how long it is.
+func (fr *framer) jsonKey(t string, no int, yield func(line)) int {
+	key, val, ok := strings.Cut(t, ":")
+	if !ok {
+		return len(t)
+	}
+	val = trimLeft(val)
+	switch trim(key) {
+	case `"pri"`:
+		fr.jsonPri, _, _ = leadInt(val)
+		fr.jsonCall, fr.jsonHas = "", false
+	case `"time"`:
+		sec, n := readSeconds(val)
+		fr.jsonBoot, fr.jsonHas = sec, n > 0
+	case `"caller"`:
+		fr.jsonCall, _ = unquoteJSON(val)
+	case `"msg"`:
+		text, n := unquoteJSON(val)
+		fr.count[frameJSON]++
+		ln := line{no: no, boot: fr.jsonBoot, hasBoot: fr.jsonHas, caller: trim(fr.jsonCall), framed: true, stamped: true, foreign: fr.jsonPri > 7}
+		splitLines(text, ln, yield)
+		return len(t) - len(val) + n
+	}
+	return len(key) + 1
+}
+
+// unquoteJSON reads a JSON string at the start of s; a missing end is
+// forgiven.
+func unquoteJSON(s string) (string, int) {
+	if s == "" || s[0] != '"' {
+		return "", 0
+	}
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return s[1:i], i + 1
+		case '\\':
+			return unescapeJSON(s)
+		}
+	}
+	return s[1:], len(s)
+}
+
+func unescapeJSON(s string) (string, int) {
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		if s[i] == '"' {
+			return b.String(), i + 1
+		}
+		if s[i] != '\\' || i+1 >= len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'n':
+			b.WriteByte('\n')
+		case 't':
+			b.WriteByte('\t')
+		case 'r', 'b', 'f':
+			b.WriteByte(' ')
+		case 'u', 'x':
+			n := 4
+			if s[i] == 'x' { // util-linux writes \xNN for bytes that are no text
+				n = 2
+			}
+			if i+n < len(s) {
+				if v, rest, ok := leadHex(s[i+1 : i+1+n]); ok && rest == "" {
+					if n == 2 {
+						b.WriteByte(byte(v))
+					} else {
+						b.WriteRune(rune(v))
+					}
+					i += n
+				}
+			}
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String(), len(s)
+}
+
+// splitLines yields each line of a record of several lines. What follows
+// "\n<4>[" is the rest of the file, a bug of util-linux 2.38.1 with -F.
+func splitLines(text string, ln line, yield func(line)) {
+	for first := true; ; first = false {
+		t, rest, more := strings.Cut(text, "\n")
+		if !first && len(t) > 4 && t[0] == '<' && isDigit(t[1]) && t[2] == '>' {
+			return
+		}
+		ln.text = t
+		yield(ln)
+		if !more {
+			return
+		}
+		text = rest
+	}
+}
+
+// unescape undoes /dev/kmsg's \x0a.
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) && s[i+1] == 'x' && isHex(s[i+2]) && isHex(s[i+3]) {
+			v, _, _ := leadHex(s[i+2 : i+4])
+			b.WriteByte(byte(v))
+			i += 3
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func month(s string) int {
+	const names = "JanFebMarAprMayJunJulAugSepOctNovDec"
+	if len(s) < 3 {
+		return 0
+	}
+	i := strings.Index(names, s[:3])
+	if i < 0 || i%3 != 0 {
+		return 0
+	}
+	return i/3 + 1
+}
+
+// normalWall writes a wall clock as RFC 3339, as far as the log tells: no
+// year in syslog ("--11-22T19:48:01"), no zone in dmesg -T.
+func normalWall(s string) string {
+	if s == "" {
+		return ""
+	}
+	if isDigit(s[0]) {
+		if len(s) == 17 && s[10] == '.' { // seconds of the epoch
+			sec, _, _ := leadInt(s)
+			us, _, _ := leadInt(s[11:])
+			return time.Unix(sec, us*1000).UTC().Format("2006-01-02T15:04:05.000000Z07:00")
+		}
+		b := []byte(s)
+		if len(b) > 10 && b[10] == ' ' {
+			b[10] = 'T'
+		}
+		if len(b) > 19 && b[19] == ',' {
+			b[19] = '.'
+		}
+		if n := len(b); n > 24 && (b[n-5] == '+' || b[n-5] == '-') || n == 24 && (b[19] == '+' || b[19] == '-') {
+			b = append(b[:n-2:n-2], ':', b[n-2], b[n-1])
+			b[n-2], b[n-1], b[n] = ':', s[n-2], s[n-1]
+		}
+		return string(b)
+	}
+	if n := len(s); n > 16 && s[n-5] == ' ' && s[n-8] == ':' { // Sun Nov 22 18:33:16 2026
+		rest, year := lastField(s)
+		rest, clock := lastField(rest)
+		rest, day := lastField(rest)
+		_, mon := lastField(rest)
+		if m := month(mon); m > 0 && len(day) <= 2 && day != "" {
+			return year + "-" + two(m) + "-" + pad(day) + "T" + clock
+		}
+		return ""
+	}
+	m := month(s)
+	if m == 0 {
+		return ""
+	}
+	day, clock := field(s[3:])
+	clock = trim(clock)
+	if day == "" || len(day) > 2 || clock == "" {
+		return ""
+	}
+	return "--" + two(m) + "-" + pad(day) + "T" + clock
+}
+
+func two(n int) string { return string([]byte{'0' + byte(n/10), '0' + byte(n%10)}) }
+
+func pad(s string) string {
+	if len(s) == 1 {
+		return "0" + s
+	}
+	return s
+}

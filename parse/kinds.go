@@ -1,0 +1,54 @@
+package parse
+
+// kind is a record that starts with a fixed word. Kinds that start with a
+// task's name (OOM headers, rows of the old task table) are in start.
+type kind struct {
+	name    string
+	literal string // what the line starts with
+	sample  string
+	source  string // who prints it, and since when
+	take    func(a *assembler, ln *line, s string) bool
+}
+
+// kinds is the list of records. Among those that start alike the first that
+// takes a line wins.
+var kinds = []kind{
+	{"call-trace", "Call Trace:", "Call Trace:", "show_trace_log_lvl (x86), all; other architectures", (*assembler).takeCallTrace},
+	{"call-trace", "Call trace:", "Call trace:", "dump_backtrace (arm64)", (*assembler).takeCallTrace},
+	{"task", "task:", "task:java            state:D stack:0     pid:3062  ppid:2950   flags:0x00000002", "sched_show_task, 5.9 ->", (*assembler).takeTask},
+	{"header", "CPU:", "CPU: 0 PID: 51 Comm: java Not tainted 6.1.0 #1", "dump_stack_print_info, 3.10 ->", (*assembler).takeHeader},
+	{"header", "Pid:", "Pid: 51, comm: java Not tainted 3.2.71+ #5", "dump_stack, .. 3.9", (*assembler).takeHeader},
+	{"hung-task", "INFO: task", "INFO: task java:3062 blocked for more than 120 seconds.", "check_hung_task, all", (*assembler).takeHung},
+	{"lockdep-off", "INFO: lockdep is turned off.", "INFO: lockdep is turned off.", "debug_show_all_locks, all", note("lockdep_off", false)},
+	{"sysrq", "SysRq : ", "SysRq : Show Blocked State", "__handle_sysrq, .. 4.3", (*assembler).takeSysrq},
+	{"sysrq", "sysrq: ", "sysrq: Show Blocked State", "__handle_sysrq, 4.4 ->", (*assembler).takeSysrq},
+	{"kill", "Killed process ", "Killed process 47 (java) total-vm:15388kB, anon-rss:14304kB, file-rss:208kB", "oom_kill_process, .. 5.0", (*assembler).takeKilled},
+	{"kill", "Memory cgroup out of memory", "Memory cgroup out of memory: Killed process 103 (java) total-vm:35164kB", "__oom_kill_process, 5.1 ->", (*assembler).takeMemoryLine},
+	{"kill", "Out of memory", "Out of memory: Killed process 98 (java) total-vm:43356kB", "__oom_kill_process, 5.1 ->", (*assembler).takeMemoryLine},
+	{"kill", "Kill process ", "Kill process 48 (java) sharing same memory", "oom_kill_task, 3.2 .. 4.0", (*assembler).takeSharing},
+	{"group-kill", "Tasks in ", "Tasks in /pod are going to be killed due to memory.oom.group set", "mem_cgroup_print_oom_group, 4.19 ->", (*assembler).takeGroupKill},
+	{"reap", "oom_reaper: ", "oom_reaper: reaped process 103 (java), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB", "oom_reap_task, 4.6 ->", (*assembler).takeReap},
+	{"pinned", "oom killer ", "oom killer 47 (java) has mm pinned by 1 (init)", "oom_kill_process, 4.9 ->", note("pinned", true)},
+	{"fault-retry", "Huh VM_FAULT_OOM", "Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF", "pagefault_out_of_memory, 5.16 ->", note("fault_retry", false)},
+	{"panic", "Kernel panic - not syncing: ", "Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled", "check_panic_on_oom, all", (*assembler).takePanic},
+	{"nmi", "NMI backtrace for cpu", "NMI backtrace for cpu 1", "nmi_cpu_backtrace, all", (*assembler).takeNMI},
+	{"boot", "Linux version ", "Linux version 6.1.0-56-cloud-amd64 (debian-kernel@lists.debian.org)", "linux_banner, all", (*assembler).takeBoot},
+	{"dropped", "** ", "** 308 printk messages dropped **", "console_emit_next_record, 3.11 ->", (*assembler).takeDropped},
+	{"suppressed", "Future hung task reports", "Future hung task reports are suppressed, see sysctl kernel.hung_task_warnings", "check_hung_task, 6.5 ->", note("suppressed", false)},
+	{"sched-debug", "Sched Debug Version:", "Sched Debug Version: v0.11, 6.1.0", "sched_debug_header, behind sysrq-t and -w", (*assembler).takeTail},
+	{"sched-debug", "Showing busy workqueues", "Showing busy workqueues and worker pools:", "show_all_workqueues, behind sysrq-t, 4.9 ->", (*assembler).takeTail},
+	{"locks", "Showing all locks held", "Showing all locks held in the system:", "debug_show_all_locks, all", (*assembler).takeAllLocks},
+	{"lockdep", "WARNING: ", "WARNING: possible circular locking dependency detected", "print_circular_bug_header, 4.11 ->", (*assembler).takeSplat},
+	{"lockdep", "[ INFO: ", "[ INFO: possible circular locking dependency detected ]", "print_circular_bug_header, .. 4.10", (*assembler).takeSplat},
+	{"lockdep", "[ BUG: ", "[ BUG: bad unlock balance detected! ]", "print_unlock_imbalance_bug, .. 4.10", (*assembler).takeSplat},
+}
+
+// kindIndex lists the kinds by first byte.
+var kindIndex [256][]uint8
+
+func init() {
+	for i := range kinds {
+		c := kinds[i].literal[0]
+		kindIndex[c] = append(kindIndex[c], uint8(i))
+	}
+}

@@ -1,0 +1,145 @@
+package parse
+
+import (
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// Options are the settings of Read. The zero value is ready to use.
+type Options struct {
+	Input         int // number of this input, put into every Span
+	MaxCandidates int // rows kept of one OOM task table, 256 if 0; the victim's are always kept
+	MaxFrames     int // frames kept of one call trace, 512 if 0
+	MaxLine       int // bytes kept of one line, 64 KiB if 0
+}
+
+func orDefault(n, def int) int {
+	if n <= 0 {
+		return def
+	}
+	return n
+}
+
+// Read reads one input and calls emit for each record, in the order in which
+// the records end: an event is emitted once it is whole, the caller sorts by
+// Span.First. It returns an error only when r fails; no text makes it fail.
+func Read(r io.Reader, opt Options, emit func(Event)) (Result, error) {
+	opt.MaxCandidates = orDefault(opt.MaxCandidates, 256)
+	opt.MaxFrames = orDefault(opt.MaxFrames, 512)
+	opt.MaxLine = orDefault(opt.MaxLine, 64<<10)
+	p := &parser{opt: opt, emit: emit, names: make(map[string]string)}
+	in := newLineReader(r, opt.MaxLine)
+	take := func(ln line) { p.line(&ln) }
+	for {
+		raw, cut, ok := in.next()
+		if !ok {
+			break
+		}
+		p.res.Lines++
+		if cut {
+			p.diag(p.res.Lines, "warning", "long-line", fmt.Sprintf("line is longer than %d bytes and was cut", opt.MaxLine))
+		}
+		p.fr.unwrap(raw, p.res.Lines, take)
+	}
+	p.end()
+	p.res.Bytes = in.total
+	p.judge(in.first)
+	return p.res, in.readErr()
+}
+
+// parser is the state of one Read.
+type parser struct {
+	opt     Options
+	emit    func(Event)
+	res     Result
+	fr      framer
+	streams map[streamKey]*assembler
+	cur     *assembler // where the last line went
+	names   map[string]string
+	dumps   int
+	events  int
+	capped  map[string]int // diagnostics by code
+}
+
+// maxDiags bounds the diagnostics of one code; the last one says how many more
+// there were.
+const maxDiags = 100
+
+func (p *parser) diag(no int, severity, code, msg string) {
+	if p.capped == nil {
+		p.capped = make(map[string]int)
+	}
+	p.capped[code]++
+	if p.capped[code] > maxDiags {
+		return
+	}
+	if p.capped[code] == maxDiags {
+		msg += " (more of these are not listed)"
+	}
+	p.res.Diagnostics = append(p.res.Diagnostics, Diagnostic{Line: no, Severity: severity, Code: code, Message: msg})
+}
+
+func (p *parser) send(e Event) {
+	m := e.Head()
+	m.Stamp.Wall, m.End.Wall = normalWall(m.Stamp.Wall), normalWall(m.End.Wall)
+	m.Host, m.Caller = p.name(m.Host), p.name(m.Caller)
+	p.events++
+	p.emit(e)
+}
+
+// name interns s: symbols, modules and hosts come again and again.
+func (p *parser) name(s string) string {
+	if s == "" {
+		return ""
+	}
+	if n, ok := p.names[s]; ok {
+		return n
+	}
+	n := keep(s)
+	if len(p.names) < 1<<16 {
+		p.names[n] = n
+	}
+	return n
+}
+
+// judge adds what can be said only at the end.
+func (p *parser) judge(first []byte) {
+	best := framePlain
+	for i, n := range p.fr.count {
+		if i != framePlain && n > p.fr.count[best] || n > 0 && p.fr.count[best] == 0 {
+			best = i
+		}
+	}
+	p.res.Framing = framings[best].name
+	switch {
+	case p.res.Bytes == 0:
+		p.diag(0, "warning", "empty-input", "the input is empty")
+	case binary(first):
+		p.diag(0, "error", "not-a-log", "the input is not text; kernel logs, journal text and /proc/PID/stack files are understood")
+	case p.events == 0:
+		p.diag(0, "info", "no-kernel-records", "no OOM report, hung task, task dump, call trace or other kernel record was found")
+	}
+}
+
+// binary tells whether data is something else than text. A serial log may
+// hold some NULs and broken bytes.
+func binary(data []byte) bool {
+	bad := 0
+	for i := 0; i < len(data); {
+		c := data[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != 0x1b && c != '\b' || c == 0x7f {
+				bad++
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && n == 1 {
+			bad++
+		}
+		i += n
+	}
+	return bad*8 > len(data)
+}

@@ -1,0 +1,144 @@
+package parse
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// trim removes blanks and tabs on both sides; log text has no other white
+// space that matters.
+func trim(s string) string { return trimRight(trimLeft(s)) }
+
+func trimLeft(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	return s
+}
+
+func trimRight(s string) string {
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isDigit(c byte) bool { return c-'0' < 10 }
+func isAlpha(c byte) bool { return c|0x20-'a' < 26 }
+func isHex(c byte) bool   { return isDigit(c) || c|0x20-'a' < 6 }
+
+// leadInt reads the decimal number at the start of s.
+func leadInt(s string) (n int64, rest string, ok bool) {
+	i, neg := 0, false
+	if s != "" && s[0] == '-' {
+		neg, i = true, 1
+	}
+	start := i
+	for i < len(s) && isDigit(s[i]) {
+		if n > (1<<63-10)/10 {
+			return 0, s, false
+		}
+		n = n*10 + int64(s[i]-'0')
+		i++
+	}
+	if i == start {
+		return 0, s, false
+	}
+	if neg {
+		n = -n
+	}
+	return n, s[i:], true
+}
+
+// allInt reads s as a decimal number and nothing else.
+func allInt(s string) (int64, bool) {
+	n, rest, ok := leadInt(s)
+	return n, ok && rest == ""
+}
+
+// pidOf reads s as a process id.
+func pidOf(s string) (int, bool) {
+	n, ok := allInt(s)
+	if !ok || n < 0 || n > 1<<31-1 {
+		return 0, false
+	}
+	return int(n), true
+}
+
+// leadHex reads the hexadecimal number at the start of s, without "0x".
+func leadHex(s string) (n uint64, rest string, ok bool) {
+	i := 0
+	for i < len(s) && i < 17 && isHex(s[i]) {
+		c := s[i]
+		if c > '9' {
+			c = c&0x5f - 'A' + '9' + 1
+		}
+		n = n<<4 | uint64(c-'0')
+		i++
+	}
+	return n, s[i:], i > 0 && i <= 16
+}
+
+// field cuts the first blank-separated word off s.
+func field(s string) (word, rest string) {
+	s = trimLeft(s)
+	for i := 0; i < len(s); i++ {
+		if s[i] == ' ' || s[i] == '\t' {
+			return s[:i], s[i:]
+		}
+	}
+	return s, ""
+}
+
+// lastField cuts the last blank-separated word off s.
+func lastField(s string) (rest, word string) {
+	s = trimRight(s)
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == ' ' || s[i] == '\t' {
+			return s[:i], s[i+1:]
+		}
+	}
+	return "", s
+}
+
+// after returns what follows the first sep in s.
+func after(s, sep string) (string, bool) {
+	i := strings.Index(s, sep)
+	if i < 0 {
+		return "", false
+	}
+	return s[i+len(sep):], true
+}
+
+// numAfter reads the number that follows key in s, -1 if there is none.
+func numAfter(s, key string) int64 {
+	rest, ok := after(s, key)
+	if !ok {
+		return -1
+	}
+	n, _, ok := leadInt(trimLeft(rest))
+	if !ok {
+		return -1
+	}
+	return n
+}
+
+// keep returns a copy of s that does not hold on to the block it was read
+// with, valid UTF-8.
+func keep(s string) string {
+	if utf8.ValidString(s) {
+		return strings.Clone(s)
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// commPid splits "COMM:PID" or "COMM/PID" at the last separator; a comm may
+// hold any byte.
+func commPid(s string, sep byte) (comm string, pid int, ok bool) {
+	i := strings.LastIndexByte(s, sep)
+	if i < 0 {
+		return "", 0, false
+	}
+	pid, ok = pidOf(s[i+1:])
+	return s[:i], pid, ok
+}

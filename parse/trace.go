@@ -1,0 +1,302 @@
+package parse
+
+import "strings"
+
+// openTrace is a call trace being read.
+type openTrace struct {
+	*Trace
+	task   *openTask // whose event it becomes part of; nil for the OOM report's and a splat's own
+	ctx    Context
+	first  int
+	paste  bool // bare frames without "Call Trace:"
+	proc   bool // they come from /proc/PID/stack
+	done   bool // the outermost frame was seen
+	gap    bool // a foreign line came after the last frame
+	gaps   int
+	half   Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
+	isHalf bool
+	forOOM bool
+	inOOM  *openOOM
+}
+
+// takeCallTrace opens a trace: of the task header, the CPU header or the OOM
+// report that came last, or of nobody.
+func (a *assembler) takeCallTrace(ln *line, s string) bool {
+	a.p.res.Records.CallTrace++
+	if a.splat != nil {
+		a.splat.trace = true
+		a.endTrace(true)
+		a.openTrace(ln, nil, ln.no)
+		a.drop = false
+		return true
+	}
+	a.endTrace(false)
+	a.drop = false
+	t := a.owner()
+	switch {
+	case t != nil:
+		a.openTrace(ln, t, ln.no)
+	case a.oom != nil && a.oom.Trace == nil:
+		a.openOOMTrace(ln, ln.no)
+	default:
+		t = &openTask{Task: &Task{}}
+		if a.head.ok {
+			a.headTask(t)
+		}
+		a.touch(&t.Meta, ln)
+		a.openTrace(ln, t, ln.no)
+	}
+	return true
+}
+
+// owner is the task whose header stands last and still lacks its trace.
+func (a *assembler) owner() *openTask {
+	if a.hdr != nil && a.hdr.Trace == nil {
+		return a.hdr
+	}
+	if a.task != nil && a.task.Trace == nil {
+		return a.task
+	}
+	return nil
+}
+
+func (a *assembler) openTrace(ln *line, t *openTask, mark int) {
+	tr := &Trace{Mark: mark, IP: a.ip, UserRegs: a.userRegs}
+	a.ip, a.userRegs = nil, false
+	a.tr = &openTrace{Trace: tr, task: t, first: ln.no}
+	if t != nil {
+		t.Trace = tr
+		a.touch(&t.Meta, ln)
+	}
+	if t == a.hdr {
+		a.hdr = nil
+	}
+	if t == a.task {
+		a.task = nil
+	}
+}
+
+func (a *assembler) openOOMTrace(ln *line, mark int) {
+	a.openTrace(ln, nil, mark)
+	a.tr.inOOM, a.oom.Trace = a.oom, a.tr.Trace
+	a.touch(&a.oom.Meta, ln)
+}
+
+// frameLine takes a frame, or a mark among frames.
+func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
+	t := a.tr
+	if t == nil {
+		switch info.kind {
+		case frameFull:
+		case frameAddr, frameLoose:
+			if a.head.path == false && !info.proc {
+				return false
+			}
+		case frameEnd:
+			if !a.head.ok {
+				return false
+			}
+		case frameMark:
+			return a.task != nil || a.hdr != nil || a.oom != nil
+		default:
+			return false
+		}
+		if a.drop {
+			return true
+		}
+		a.openBare(ln, info)
+		t = a.tr
+	}
+	switch info.kind {
+	case frameMark:
+		t.ctx = info.mark.context(t.ctx)
+		if info.mark == markTaskEnd {
+			t.done, t.Complete = true, true
+		}
+		a.touchTrace(ln)
+		return true
+	case frameEnd:
+		t.proc = t.proc || t.paste
+		t.done, t.Complete = true, true
+		a.touchTrace(ln)
+		if t.paste {
+			a.endTrace(false)
+		}
+		return true
+	case frameHalf:
+		t.half, t.isHalf = f, true
+		a.touchTrace(ln)
+		return true
+	}
+	if t.isHalf {
+		if !f.HasAddr {
+			f.Addr, f.HasAddr = t.half.Addr, t.half.HasAddr
+		}
+		f.Reliable = f.Reliable && t.half.Reliable
+		t.isHalf = false
+	}
+	if t.paste && t.done && f.Reliable && !continuesEnd(f.Func) { // the next stack, without a blank line
+		a.endTrace(false)
+		a.openBare(ln, info)
+		t = a.tr
+	}
+	if info.mark != markNone {
+		t.ctx = info.mark.context(t.ctx)
+	}
+	if t.done && f.Reliable && !continuesEnd(f.Func) {
+		t.Mixed = true // another context's frame
+		return true
+	}
+	if t.gap {
+		t.Mixed, t.gap = true, false
+	}
+	t.proc = t.proc || info.proc
+	if len(t.Frames) >= a.p.opt.MaxFrames {
+		return true
+	}
+	f.Context, f.Line = t.ctx, ln.no
+	f.Func, f.Module = a.p.name(f.Func), a.p.name(f.Module)
+	if t.Frames == nil {
+		t.Frames = make([]Frame, 0, 24)
+	}
+	t.Frames = append(t.Frames, f)
+	if f.Reliable && t.ctx == ContextTask && f.Func != "" && outermost(f.Func) {
+		t.done, t.Complete = true, true
+	}
+	a.touchTrace(ln)
+	return true
+}
+
+// continuesEnd tells whether fn may follow an outermost frame: ret_from_fork
+// is called by ret_from_fork_asm (6.6 ->).
+func continuesEnd(fn string) bool { return strings.HasPrefix(fn, "ret_from_fork") }
+
+func (a *assembler) touchTrace(ln *line) {
+	switch t := a.tr; {
+	case t.task != nil:
+		a.touch(&t.task.Meta, ln)
+	case t.inOOM != nil:
+		a.touch(&t.inOOM.Meta, ln)
+	}
+}
+
+// endTrace closes the open trace. cut: a header of another record came, so
+// frames that follow are not known to be anybody's.
+func (a *assembler) endTrace(cut bool) {
+	t := a.tr
+	if t == nil {
+		return
+	}
+	a.tr = nil
+	if cut && !t.done && !t.paste {
+		a.drop = true
+	}
+	switch {
+	case t.inOOM != nil:
+		t.inOOM.traceOver = true
+		if t.Mixed {
+			t.inOOM.Damaged = true
+		}
+	case t.task != nil:
+		if t.paste {
+			a.endPaste(t)
+			return
+		}
+		a.sendTask(t.task)
+	default:
+		a.endSplat(false)
+	}
+}
+
+// regLine takes what belongs to a trace's block and is no frame: registers,
+// code bytes, raw stack words.
+func (a *assembler) regLine(ln *line, s string) bool {
+	if a.tr == nil && a.hdr == nil && a.task == nil && a.oom == nil {
+		return false
+	}
+	if a.tr != nil && a.tr.paste {
+		return false
+	}
+	if !isReg(s) {
+		return false
+	}
+	if strings.HasPrefix(s, "RIP: ") || strings.HasPrefix(s, "EIP: ") {
+		a.rip(ln, s[5:])
+	}
+	if a.tr != nil {
+		a.touchTrace(ln)
+	}
+	return true
+}
+
+// rip reads "0033:0x4035a6" (user space), "0010:foo+0x23/0x50" and the older
+// "0010:[<ffffffff8104f5e2>]  [<ffffffff8104f5e2>] foo+0x2/0x10".
+func (a *assembler) rip(ln *line, s string) {
+	seg, at, ok := strings.Cut(s, ":")
+	if !ok {
+		return
+	}
+	user := len(seg) == 4 && seg[3]&3 == 3
+	if user {
+		if t := a.tr; t != nil {
+			t.UserRegs = true
+			if t.ctx == ContextTask || t.ctx == ContextException {
+				t.done, t.Complete = true, true
+			}
+		} else {
+			a.userRegs = true
+		}
+		return
+	}
+	if a.tr != nil {
+		return
+	}
+	if i := strings.LastIndex(at, "] "); i >= 0 {
+		at = at[i+2:]
+	}
+	if f, ok := ParseFrame(at); ok {
+		f.Func, f.Module, f.Line = a.p.name(f.Func), a.p.name(f.Module), ln.no
+		a.ip = &f
+	}
+}
+
+// isReg recognises register lines of x86 and arm64, "Code:", "Hardware name:"
+// and the like, and lines of raw stack words (.. 4.8).
+func isReg(s string) bool {
+	i := strings.IndexByte(s, ':')
+	if i > 0 && i < 24 {
+		switch w := trimRight(s[:i]); w {
+		case "RIP", "RSP", "RAX", "RBX", "RCX", "RDX", "RBP", "RSI", "RDI", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
+			"FS", "GS", "CS", "DS", "ES", "SS", "CR0", "CR2", "DR0", "DR3", "PKRU", "EFLAGS", "ORIG_RAX", "Code", "Stack",
+			"EIP", "EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP",
+			"Hardware name", "Modules linked in", "Tainted", "pc", "lr", "sp", "pstate", "Process", "last sysfs file":
+			return true
+		default:
+			if w[0] == 'x' && len(w) <= 3 && len(w) > 1 && isDigit(w[1]) {
+				return true
+			}
+		}
+	}
+	if strings.HasPrefix(s, "FS:  ") || strings.HasPrefix(s, "Dumping ftrace") || strings.HasPrefix(s, "---[ end trace") {
+		return true
+	}
+	return stackWords(s)
+}
+
+// stackWords recognises " ffff88001e5f7c50 0000000000000086 ...".
+func stackWords(s string) bool {
+	if len(s) < 8 || !isHex(s[0]) {
+		return false
+	}
+	for s != "" {
+		var w string
+		w, s = field(s)
+		if len(w) != 16 && len(w) != 8 {
+			return w == "" || w == "..."
+		}
+		if _, rest, ok := leadHex(w); !ok || rest != "" {
+			return false
+		}
+	}
+	return true
+}

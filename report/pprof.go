@@ -1,0 +1,221 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/pprof/profile"
+)
+
+var pprofFormat = Format{
+	Name:   "pprof",
+	Doc:    "the tasks' kernel stacks as a profile, for `go tool pprof`",
+	Binary: true,
+	Write:  writePprof,
+}
+
+func writePprof(w io.Writer, r *Report, opt Options) error {
+	p := Profile(r, opt)
+	if err := p.CheckValid(); err != nil {
+		return err
+	}
+	return p.Write(w)
+}
+
+// Profile returns the stacks of the report's tasks as a pprof profile with the
+// sample types tasks/count and blocked/nanoseconds. It carries no time: the
+// same report is the same profile. Options.Verbose makes a sample of each pid.
+func Profile(r *Report, opt Options) *profile.Profile {
+	b := profileBuilder{
+		perPid: opt.Verbose,
+		p: &profile.Profile{
+			SampleType: []*profile.ValueType{
+				{Type: "tasks", Unit: "count"},
+				{Type: "blocked", Unit: "nanoseconds"},
+			},
+			DefaultSampleType: "tasks",
+		},
+		mappings:  make(map[string]*profile.Mapping),
+		functions: make(map[functionKey]*profile.Function),
+		locations: make(map[locationKey]*profile.Location),
+		samples:   make(map[string]*mergedSample),
+	}
+	b.mapping("vmlinux")
+	for i := range r.Incidents {
+		inc := &r.Incidents[i]
+		b.p.Comments = append(b.p.Comments, visible(clip(inc.Verdict+" ("+inc.Confidence+"): "+inc.Headline, maxLine)))
+		v := newView(r, inc)
+		rules := make(map[string][]string)
+		for _, f := range inc.Findings {
+			for _, id := range f.TaskIDs {
+				if !slices.Contains(rules[id], f.Rule) {
+					rules[id] = append(rules[id], f.Rule)
+				}
+			}
+		}
+		for j := range inc.Tasks {
+			b.task(v, &inc.Tasks[j], rules[inc.Tasks[j].ID])
+		}
+	}
+	for _, s := range b.order {
+		if s.pid != nil {
+			s.sample.Label["pid"] = []string{strconv.Itoa(*s.pid)}
+		}
+	}
+	return b.p
+}
+
+type functionKey struct{ module, name string }
+
+type locationKey struct {
+	function functionKey
+	address  uint64
+}
+
+// mergedSample stands for all tasks that differ in nothing but their pid: one
+// sample a pid makes a flame graph of 100,000 tasks 65 MB.
+type mergedSample struct {
+	sample *profile.Sample
+	pid    *int // of the only task
+}
+
+type profileBuilder struct {
+	p         *profile.Profile
+	mappings  map[string]*profile.Mapping
+	functions map[functionKey]*profile.Function
+	locations map[locationKey]*profile.Location
+	samples   map[string]*mergedSample
+	order     []*mergedSample
+	perPid    bool
+}
+
+func (b *profileBuilder) task(v *view, t *Task, rules []string) {
+	var stack []*profile.Location
+	for i := range t.Stack {
+		if t.Stack[i].Reliable && t.Stack[i].Func != "" {
+			stack = append(stack, b.location(&t.Stack[i]))
+		}
+	}
+	if len(stack) == 0 {
+		return
+	}
+	labels := make(map[string][]string)
+	var key strings.Builder
+	for _, loc := range stack {
+		fmt.Fprintf(&key, "%d ", loc.ID)
+	}
+	set := func(name string, values ...string) {
+		fmt.Fprintf(&key, "%q", values)
+		for _, s := range values {
+			if s != "" {
+				labels[name] = append(labels[name], profileText(s))
+			}
+		}
+	}
+	set("comm", deref(t.Comm))
+	set("state", deref(t.State))
+	set("memcg", deref(t.Memcg))
+	set("role", t.Role)
+	set("lock", v.lockClass(t))
+	set("finding", rules...)
+
+	if b.perPid {
+		fmt.Fprintf(&key, "%s", t.ID)
+	}
+
+	var blocked int64
+	if t.BlockedS != nil {
+		blocked = *t.BlockedS * 1e9
+	}
+	if s := b.samples[key.String()]; s != nil {
+		s.sample.Value[0]++
+		s.sample.Value[1] += blocked
+		s.pid = nil
+		return
+	}
+	s := &mergedSample{
+		sample: &profile.Sample{Location: stack, Value: []int64{1, blocked}, Label: labels},
+		pid:    t.Pid,
+	}
+	b.samples[key.String()] = s
+	b.order = append(b.order, s)
+	b.p.Sample = append(b.p.Sample, s.sample)
+}
+
+// lockClass is the class of what the task waits for: its instances would keep
+// apart what is the same problem.
+func (v *view) lockClass(t *Task) string {
+	if t.Waits == nil {
+		return ""
+	}
+	n := v.nodes[*t.Waits]
+	if n == nil {
+		return ""
+	}
+	if n.Class != nil {
+		return *n.Class
+	}
+	return n.Label
+}
+
+func (b *profileBuilder) mapping(file string) *profile.Mapping {
+	if m := b.mappings[file]; m != nil {
+		return m
+	}
+	m := &profile.Mapping{
+		ID:   uint64(len(b.p.Mapping) + 1),
+		File: file,
+		// The names are here: pprof need not look for a binary.
+		HasFunctions: true,
+	}
+	b.mappings[file] = m
+	b.p.Mapping = append(b.p.Mapping, m)
+	return m
+}
+
+func (b *profileBuilder) location(f *Frame) *profile.Location {
+	file := "vmlinux"
+	if f.Module != nil && *f.Module != "" {
+		file = profileText(*f.Module)
+	}
+	fk := functionKey{file, profileText(f.Func)}
+	fn := b.functions[fk]
+	if fn == nil {
+		fn = &profile.Function{
+			ID:         uint64(len(b.p.Function) + 1),
+			Name:       fk.name,
+			SystemName: fk.name,
+			Filename:   file,
+		}
+		b.functions[fk] = fn
+		b.p.Function = append(b.p.Function, fn)
+	}
+	lk := locationKey{function: fk, address: f.addr()}
+	loc := b.locations[lk]
+	if loc == nil {
+		loc = &profile.Location{
+			ID:      uint64(len(b.p.Location) + 1),
+			Mapping: b.mapping(file),
+			Address: lk.address,
+			Line:    []profile.Line{{Function: fn}},
+		}
+		b.locations[lk] = loc
+		b.p.Location = append(b.p.Location, loc)
+	}
+	return loc
+}
+
+// addr is the frame's address, 0 where the log has none.
+func (f *Frame) addr() uint64 {
+	if f.Address == nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(*f.Address, "0x"), 16, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,201 @@
+package stacks
+
+import (
+	"cmp"
+
+	"github.com/oomtrace/oomtrace/parse"
+)
+
+// Order is a place in the evidence. Sightings are ordered by where they stand
+// in the log and not by time stamp: printk times can stand still or run
+// backwards while several CPUs print (seen on 6.1 under "unstable clock").
+type Order struct {
+	Untimed bool // a capture without printk times (/proc reads) comes after the logs
+	Input   int
+	Line    int
+}
+
+// Compare is -1, 0 or +1.
+func (o Order) Compare(p Order) int {
+	if o.Untimed != p.Untimed {
+		if p.Untimed {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(o.Input, p.Input), cmp.Compare(o.Line, p.Line))
+}
+
+// After reports whether o stands after p.
+func (o Order) After(p Order) bool { return o.Compare(p) > 0 }
+
+// Snapshot is everything that the inputs say about one boot of one host.
+// All slices are in Order.
+type Snapshot struct {
+	Host    string // "" if the logs do not say
+	Release string // kernel release, "" if unknown
+	Arch    string
+	Tasks   []*Task
+
+	OOMs     []*parse.OOM
+	Kills    []*parse.Kill
+	Reaps    []*parse.Reap
+	Hung     []*parse.HungTask
+	Blockers []*parse.Blocker
+	Locks    []*parse.Locks
+	Lockdep  []*parse.Lockdep
+	Dumps    []*parse.Dump
+	Notes    []*parse.Note
+
+	Last Order // of the last event
+
+	untimed map[int]bool // inputs without printk times
+	byPid   map[int]*Task
+}
+
+// Order returns where an event stands.
+func (s *Snapshot) Order(m *parse.Meta) Order {
+	return s.at(m.Span.Input, m.Span.First)
+}
+
+func (s *Snapshot) at(input, line int) Order {
+	return Order{Untimed: s.untimed[input], Input: input, Line: line}
+}
+
+// Task returns the task with that thread id, nil if none was seen.
+func (s *Snapshot) Task(pid int) *Task { return s.byPid[pid] }
+
+// Name returns the task with that thread id and makes it if the logs never
+// show it: the user can name a handler or daemon that sits in no stack.
+func (s *Snapshot) Name(pid int) *Task { return s.task(pid, true, "") }
+
+// Task is one task with all its sightings, in Order.
+type Task struct {
+	ID        string // "task:47", or "task:#1" for a stack that names no pid
+	Pid       int    // thread id, valid if HasPid
+	HasPid    bool
+	Tgid      int // process id, 0 if not known
+	Ppid      int
+	HasPpid   bool
+	Comm      string // the latest name, "" if unknown
+	Label     string // heading above a stack without pid
+	Memcg     string // "" if unknown
+	Sightings []*Sighting
+
+	HungReports int
+	BlockedS    int64 // longest wait that khungtaskd reported, 0 if none
+	FirstHung   Order // of the first hung-task report, valid if HungReports > 0
+
+	// Gone is the whole sysrq-t after the last sighting that does not list
+	// the task any more: it has exited. Unblocked is the whole sysrq-w after
+	// the last sighting that does not list it: it is no longer in D.
+	Gone, Unblocked *parse.Dump
+}
+
+// Name is comm/pid, the comm or the heading, for people.
+func (t *Task) Name() string {
+	switch {
+	case t.HasPid && t.Comm != "":
+		return t.Comm + "/" + itoa(t.Pid)
+	case t.HasPid:
+		return itoa(t.Pid)
+	case t.Comm != "":
+		return t.Comm
+	case t.Label != "":
+		return t.Label
+	}
+	return "task " + t.ID[len("task:"):]
+}
+
+// KernelThread tells whether it is a kernel thread; ok is false where the log
+// does not say (kthreadd is pid 2 and the parent of all others).
+func (t *Task) KernelThread() (is, ok bool) {
+	if !t.HasPpid {
+		return t.HasPid && t.Pid == 2, t.HasPid && t.Pid == 2
+	}
+	return t.Ppid == 2 || t.Pid == 2, true
+}
+
+// Sighting is one printed stack of one task.
+type Sighting struct {
+	Order   Order
+	Span    parse.Span
+	Stamp   parse.Stamp
+	Source  parse.Source
+	State   byte // 0 if not printed
+	Running bool // on a CPU
+	Clean   bool // header, trace mark and frames without a foreign line
+	Dump    int  // 0 if outside a sysrq dump
+	Work    string
+	Trace   *parse.Trace // nil if none
+	Hung    bool         // the dump of a hung-task report
+	Report  *parse.OOM   // the OOM report whose trace this is
+
+	frames []*parse.Frame
+	done   bool
+}
+
+// Frames returns the reliable frames of the task's own stack, innermost first.
+// Frames marked "? " are left-overs of earlier calls and never count.
+func (s *Sighting) Frames() []*parse.Frame {
+	if s.done {
+		return s.frames
+	}
+	s.done = true
+	if s.Trace == nil {
+		return nil
+	}
+	for i := range s.Trace.Frames {
+		f := &s.Trace.Frames[i]
+		if f.Reliable && f.Context == parse.ContextTask && f.Func != "" {
+			s.frames = append(s.frames, f)
+		}
+	}
+	return s.frames
+}
+
+// Mute reports whether the sighting says nothing about where the task is: a
+// running task shows no stack.
+func (s *Sighting) Mute() bool { return len(s.Frames()) == 0 }
+
+// Filtered reports whether scheduler and lock functions are left out, as
+// /proc/PID/stack does (in_sched_functions, x86 2.6.32..7.1).
+func (s *Sighting) Filtered() bool { return s.Source == parse.SourceProc }
+
+// Present is the sighting that tells where the task is now: the latest clean
+// one that says something, else the latest that says something, else nil.
+func (t *Task) Present() *Sighting {
+	var dirty *Sighting
+	for i := len(t.Sightings) - 1; i >= 0; i-- {
+		s := t.Sightings[i]
+		if s.Mute() {
+			continue
+		}
+		if s.Clean {
+			return s
+		}
+		if dirty == nil {
+			dirty = s
+		}
+	}
+	return dirty
+}
+
+// LastState is the state of the latest sighting that printed one, 0 if none.
+func (t *Task) LastState() byte {
+	for i := len(t.Sightings) - 1; i >= 0; i-- {
+		if t.Sightings[i].State != 0 {
+			return t.Sightings[i].State
+		}
+	}
+	return 0
+}
+
+// UserSP is the user-mode stack pointer of the register dump, 0 if none was
+// printed.
+func (s *Sighting) UserSP() uint64 {
+	if s.Trace == nil {
+		return 0
+	}
+	return s.Trace.UserSP
+}
