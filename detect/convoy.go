@@ -132,8 +132,8 @@ func (inc *Incident) doing(t *stacks.Task) string {
 		return "stands in no stack of the log"
 	case v.At.State == 'R':
 		return "runs"
-	case v.At.State == 'S':
-		return "sleeps in " + v.At.Frames()[0].Func + "(), which is no known wait"
+	case v.At.State == 'S' && inc.Graph.Top(v.At) != nil:
+		return "sleeps in " + inc.Graph.Top(v.At).Func + "()"
 	default:
 		return "is in no known wait"
 	}

@@ -75,7 +75,7 @@ func (inc *Incident) verdict(out *report.Incident, lead *Found) {
 		if hung.From.Task.HungReports > 0 {
 			out.Confidence = Confirmed.String()
 		}
-		out.Headline = fmt.Sprintf("hang: %s waits for %s in %s()", who(hung.From.Task), hung.To.Label, hung.Frame)
+		out.Headline = fmt.Sprintf("%s waits for %s in %s()", who(hung.From.Task), hung.To.Label, hung.Frame)
 		if len(inc.Reports()) > 0 && resolved {
 			out.Headline += "; the OOM itself is resolved"
 		}
@@ -99,7 +99,7 @@ func (inc *Incident) kindText(f *Found) string {
 	if f.Cycle >= 0 && inc.through(inc.Cycles[f.Cycle], waitgraph.ResolvedByExit) != nil {
 		return "memcg OOM trap: "
 	}
-	return f.Verdict + ": "
+	return ""
 }
 
 // hangs is a wait that lasts: one in a hung-task report or in two dumps.
@@ -107,7 +107,7 @@ func (inc *Incident) hangs() *waitgraph.Edge {
 	var best *waitgraph.Edge
 	for _, e := range inc.Waiters() {
 		t := e.From.Task
-		if t.HungReports == 0 && !inc.seenTwice(t) {
+		if t == nil || t.HungReports == 0 && !inc.seenTwice(t) {
 			continue
 		}
 		if best == nil || t.BlockedS > best.From.Task.BlockedS {
@@ -451,7 +451,9 @@ func (inc *Incident) when(out *report.Incident) {
 	var first, last *parse.Stamp
 	firstOrder, lastOrder := stacks.Order{}, stacks.Order{}
 	span := report.Span{Input: -1}
+	var metas []*parse.Meta
 	take := func(m *parse.Meta) {
+		metas = append(metas, m)
 		o := inc.Snap.Order(m)
 		if first == nil || firstOrder.After(o) {
 			first, firstOrder = &m.Stamp, o
@@ -491,9 +493,13 @@ func (inc *Incident) when(out *report.Incident) {
 		return
 	}
 	out.Time = report.Time{FirstBootS: boot(*first), LastBootS: boot(*last), FirstWall: optional(first.Wall), LastWall: optional(last.Wall)}
+	// The span covers the first input only; the evidence of the others has
+	// its own references.
 	span.LastLine = span.FirstLine
-	if lastOrder.Input == span.Input {
-		span.LastLine = max(span.FirstLine, lastOrder.Line)
+	for _, m := range metas {
+		if m.Span.Input == span.Input {
+			span.LastLine = max(span.LastLine, m.Span.Last)
+		}
 	}
 	out.Span = span
 }

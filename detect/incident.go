@@ -165,6 +165,11 @@ func (inc *Incident) touches(e *waitgraph.Episode) bool {
 		return true
 	}
 	for _, v := range e.Victims {
+		if v.Fate == waitgraph.ReapFailed {
+			if w := inc.mmapWriter(v); w != nil && inc.Graph.Node(w.ID) != nil && inc.nodes[inc.Graph.Node(w.ID)] {
+				return true
+			}
+		}
 		for _, t := range v.Threads {
 			if n := inc.Graph.Node(t.ID); n != nil && inc.nodes[n] && len(inc.Graph.Out(n)) > 0 {
 				return true

@@ -104,10 +104,10 @@ func (inc *Incident) trapFound(i int, c []*waitgraph.Node, charger *stacks.Task,
 	if locks == "" {
 		f.Summary = fmt.Sprintf("%s %s in %s, and its victim %s cannot exit before that ends", who(charger), doing, group, who(victim))
 	}
-	f.Explanation = append(f.Explanation, inc.cycleText(c)...)
 	if held != "" {
-		f.Explanation = append(f.Explanation, fmt.Sprintf("%s took the lock in %s() and never left the charge above it", who(holder), held))
+		f.Explanation = append(f.Explanation, fmt.Sprintf("%s took the lock in %s() and has not left the charge above it: %s", who(holder), held, inc.placeText(charger)))
 	}
+	f.Explanation = append(f.Explanation, fmt.Sprintf("%s %s", who(victim), inc.victimText(victim, exit)))
 	if level < Confirmed {
 		f.Explanation = append(f.Explanation, "not confirmed: "+strings.Join(because, "; "))
 	}
@@ -122,6 +122,36 @@ func (inc *Incident) heldBefore(c []*waitgraph.Node, charger *stacks.Task) (*sta
 		}
 	}
 	return nil, ""
+}
+
+// placeText tells where the charge was seen.
+func (inc *Incident) placeText(t *stacks.Task) string {
+	v := inc.Graph.View(t)
+	s := fmt.Sprintf("seen in %s()", v.Charge.Frame.Func)
+	for _, x := range t.Sightings {
+		if x.Report != nil {
+			s += fmt.Sprintf(", by the OOM report's own call trace at line %d", x.Span.First)
+			break
+		}
+	}
+	if v.At.Report == nil {
+		s += fmt.Sprintf(", last at line %d", v.Charge.Frame.Line)
+	} else {
+		s += ", and no later line shows it elsewhere (khungtaskd and sysrq-w leave out a task that loops or sleeps killably)"
+	}
+	return s
+}
+
+func (inc *Incident) victimText(t *stacks.Task, exit *waitgraph.Edge) string {
+	v := inc.Graph.View(t)
+	s := fmt.Sprintf("waits in %s(), which SIGKILL does not end", v.Wait.Frame.Func)
+	if exit.From.Episode != nil && len(exit.Evidence) > 0 {
+		s = fmt.Sprintf("was killed at line %d and %s, last seen at line %d", exit.Evidence[0].Line, s, v.Wait.Frame.Line)
+	}
+	if t.HungReports > 0 {
+		s += fmt.Sprintf("; %d hung-task reports", t.HungReports)
+	}
+	return s
 }
 
 func (inc *Incident) looping(t *stacks.Task) bool {

@@ -2,7 +2,9 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/oomtrace/oomtrace/detect/lockmodel"
 	"github.com/oomtrace/oomtrace/detect/waitgraph"
 	"github.com/oomtrace/oomtrace/stacks"
 )
@@ -37,7 +39,15 @@ var oomReaperFailed = &Detector{
 				f.Summary = fmt.Sprintf("the oom_reaper could not free the memory of victim %s/%d", v.Kill.Comm, v.Kill.Pid)
 				f.Explanation = []string{"its mmap_lock was not to be had for read in about a second of tries: somebody holds it for write"}
 				if w := inc.mmapWriter(v); w != nil {
-					f.Explanation = append(f.Explanation, fmt.Sprintf("%s of the same process holds it, by its stack", who(w)))
+					f.Tasks = append(f.Tasks, w)
+					thread := "a thread of the same process"
+					if w.Tgid == 0 && w.Pid != v.Kill.Pid {
+						thread = "probably a thread of the same process (same name; this kernel prints no process id)"
+					}
+					f.Explanation = append(f.Explanation, fmt.Sprintf("%s, %s, holds it by its stack", who(w), thread))
+					if n := inc.Graph.Node(w.ID); n != nil && len(inc.Graph.Out(n)) > 0 {
+						f.Explanation = append(f.Explanation, fmt.Sprintf("and itself waits for %s", inc.Graph.Out(n)[0].To.Label))
+					}
 				}
 				if !v.Open() {
 					f.Verdict = "none"
@@ -53,18 +63,18 @@ var oomReaperFailed = &Detector{
 }
 
 // mmapWriter is the victim's thread whose stack shows its mmap_lock held for
-// write.
+// write. Before 6.12 no process id is printed: then the name has to do.
 func (inc *Incident) mmapWriter(v *waitgraph.Victim) *stacks.Task {
-	for _, t := range v.Threads {
-		view := inc.Graph.View(t)
-		if view == nil {
-			continue
-		}
-		for _, h := range view.Holds {
-			if h.Class.Name == "mmap_lock" && h.Instance == "own_mm" && h.Mode.String() == "exclusive" {
-				return t
-			}
+	for _, t := range inc.Snap.Tasks {
+		if (slices.Contains(v.Threads, t) || t.Tgid == 0 && t.Comm == v.Kill.Comm) && writesMM(inc.Graph.View(t)) {
+			return t
 		}
 	}
 	return nil
+}
+
+func writesMM(v *waitgraph.View) bool {
+	return v != nil && slices.ContainsFunc(v.Holds, func(h waitgraph.Hold) bool {
+		return h.Class.Name == "mmap_lock" && h.Instance == "own_mm" && h.Mode == lockmodel.Exclusive
+	})
 }

@@ -71,7 +71,7 @@ func runUserHandler(d *Detector, inc *Incident) []Found {
 	}
 	// No circle: the group waits for somebody that no log shows to be stuck.
 	for _, n := range inc.Nodes {
-		if n.Class != "memcg_oom" || n.Episode != nil && len(n.Episode.Victims) > 0 {
+		if n.Class != "memcg_oom" || n.Episode != nil && len(n.Episode.Victims) > 0 || hasVictim(inc, n) {
 			continue
 		}
 		var sleepers []*stacks.Task
@@ -111,4 +111,9 @@ func sleepText(ts []*stacks.Task) string {
 		verb = " sleeps"
 	}
 	return taskNames(ts, 3) + verb
+}
+
+// hasVictim: a pasted fragment can name the victim without a kill line.
+func hasVictim(inc *Incident, n *waitgraph.Node) bool {
+	return slices.ContainsFunc(inc.Graph.Out(n), func(e *waitgraph.Edge) bool { return e.Relation == waitgraph.ResolvedByExit })
 }

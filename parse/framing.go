@@ -377,7 +377,7 @@ func (ln *line) callerID(s string) string {
 func readSeconds(s string) (sec float64, n int) {
 	var whole, frac int64
 	i := 0
-	for i < len(s) && i < 12 && isDigit(s[i]) {
+	for i < len(s) && i < 10 && isDigit(s[i]) {
 		whole = whole*10 + int64(s[i]-'0')
 		i++
 	}
@@ -387,13 +387,15 @@ func readSeconds(s string) (sec float64, n int) {
 	i++
 	start, scale := i, int64(1)
 	for i < len(s) && i-start < 9 && isDigit(s[i]) {
-		frac, scale = frac*10+int64(s[i]-'0'), scale*10
+		if i-start < 6 {
+			frac, scale = frac*10+int64(s[i]-'0'), scale*10
+		}
 		i++
 	}
 	if i-start < 2 {
 		return 0, 0
 	}
-	return float64(whole) + float64(frac)/float64(scale), i
+	return float64(whole*scale+frac) / float64(scale), i
 }
 
 // level reads "<4>" and RFC 5424's "<4>1 2024-...". Only facility 0 is the

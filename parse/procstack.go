@@ -319,12 +319,16 @@ func (a *assembler) endPaste(t *openTrace) {
 	a.sendTask(t.task)
 }
 
-// dropHeading forgets the heading, unless it alone tells of a stack file: of a
-// running task it is empty.
+// dropHeading forgets the heading, unless it alone tells something: the stack
+// file of a running task is empty, and a collector may name a task whose stack
+// it could not read (no Trace then).
 func (a *assembler) dropHeading() {
 	h := a.head
 	if h.ok && (h.path || h.strong) {
-		t := &openTask{Task: &Task{Source: SourceProc, Trace: &Trace{}}}
+		t := &openTask{Task: &Task{Source: SourceProc}}
+		if h.path {
+			t.Trace = &Trace{}
+		}
 		a.headTask(t)
 		a.sendTask(t)
 	}

@@ -16,16 +16,22 @@ var jsonFormat = Format{
 }
 
 func writeJSON(w io.Writer, r *Report, _ Options) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	enc := json.NewEncoder(escapingWriter{w})
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	// The report is the caller's and may be in use elsewhere: fill in a copy.
-	if err := enc.Encode(withoutNilSlices(reflect.ValueOf(*r)).Interface()); err != nil {
-		return err
+	return enc.Encode(withoutNilSlices(reflect.ValueOf(*r)).Interface())
+}
+
+// escapingWriter escapes the JSON that an encoder writes, which is always a
+// whole value.
+type escapingWriter struct{ w io.Writer }
+
+func (e escapingWriter) Write(b []byte) (int, error) {
+	if _, err := e.w.Write(escapeJSON(b)); err != nil {
+		return 0, err
 	}
-	_, err := w.Write(escapeJSON(buf.Bytes()))
-	return err
+	return len(b), nil
 }
 
 // withoutNilSlices returns a copy of v in which every nil slice is an empty
@@ -40,7 +46,7 @@ func withoutNilSlices(v reflect.Value) reflect.Value {
 		return out
 	case reflect.Slice:
 		out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
-		if scalar(v.Type().Elem().Kind()) {
+		if !hasSlice(v.Type().Elem()) {
 			reflect.Copy(out, v)
 			return out
 		}
@@ -49,7 +55,7 @@ func withoutNilSlices(v reflect.Value) reflect.Value {
 		}
 		return out
 	case reflect.Pointer:
-		if v.IsNil() || scalar(v.Type().Elem().Kind()) {
+		if v.IsNil() || !hasSlice(v.Type().Elem()) {
 			return v
 		}
 		out := reflect.New(v.Type().Elem())
@@ -59,14 +65,31 @@ func withoutNilSlices(v reflect.Value) reflect.Value {
 	return v
 }
 
-func scalar(k reflect.Kind) bool {
-	return k != reflect.Struct && k != reflect.Slice && k != reflect.Pointer
+// hasSlice tells whether a value of type t can hold a slice. The bulk of a
+// report, its frames, cannot, and is copied as it is.
+func hasSlice(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Slice:
+		return true
+	case reflect.Pointer:
+		return hasSlice(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasSlice(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // escapeJSON writes what a terminal would act on or not show (DEL, C1
 // controls, bidi overrides) as \uXXXX. encoding/json leaves these raw; they
 // occur inside of strings only, so the value stays the same.
 func escapeJSON(b []byte) []byte {
+	if !bytes.ContainsFunc(b, func(r rune) bool { return r >= 0x7f }) {
+		return b
+	}
 	out := make([]byte, 0, len(b))
 	for len(b) > 0 {
 		if b[0] < utf8.RuneSelf && b[0] != 0x7f {

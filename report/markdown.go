@@ -292,7 +292,7 @@ func (m *markdown) inputs() {
 		}
 		item := inline(code(m.r.inputName(i)), mdRaw(fmt.Sprintf(": %s, records: %s", count(in.Lines, "line"), in.Records.found())))
 		if bad > 0 {
-			item += mdRaw(", " + count(bad, "warning"))
+			item += mdRaw(", " + count(bad, "remark"))
 		}
 		items = append(items, item)
 	}

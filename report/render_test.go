@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -319,6 +320,9 @@ func TestProfile(t *testing.T) {
 	if want := int64(30*120+29*15) * 1e9; merged.Value[1] != want {
 		t.Errorf("blocked %d, want %d", merged.Value[1], want)
 	}
+	if p := report.Profile(all["hang"], report.Options{Verbose: true}); len(p.Sample) != 32 {
+		t.Errorf("%d samples for 32 pids", len(p.Sample))
+	}
 }
 
 // sgr is what this package writes itself to colour text.
@@ -353,9 +357,13 @@ func poison(v reflect.Value, s string) {
 func poisoned(t *testing.T) map[string]*report.Report {
 	out := map[string]*report.Report{"stored": cases(t)["hostile"]}
 	for _, prefix := range []string{"", "a ", "- ", "1. ", "`", "/close ", "    ", "\n\n```\n", "\n|a|b|\n|-|-|\n", longComm} {
-		names := []string{"trap", "hang", "resolved", "empty"}
-		if prefix == longComm {
-			names = []string{"resolved"} // the others would be gigabytes
+		// The large reports once, and of 100 kB strings no more than fit.
+		names := []string{"trap"}
+		switch prefix {
+		case "":
+			names = []string{"trap", "hang", "resolved", "empty", "fragment"}
+		case longComm:
+			names = []string{"resolved"}
 		}
 		for _, name := range names {
 			r := load(t, "testdata/"+name+".report.json")
@@ -610,5 +618,33 @@ func TestMermaidIsOurs(t *testing.T) {
 	}
 	if seen < 10 {
 		t.Errorf("only %d diagrams", seen)
+	}
+}
+
+// A report of many tasks takes no quadratic time in any format.
+func BenchmarkManyTasks(b *testing.B) {
+	r := &report.Report{Inputs: []report.Input{{Name: "a.log"}}, Incidents: []report.Incident{{Verdict: "hang"}}}
+	inc := &r.Incidents[0]
+	lock := "lock:1"
+	inc.WaitGraph.Nodes = []report.Node{{ID: lock, Kind: "lock", Label: "a lock"}}
+	for pid := range 10_000 {
+		id := fmt.Sprintf("task:%d", pid)
+		var stack []report.Frame
+		for i := range 20 {
+			stack = append(stack, report.Frame{Func: fmt.Sprintf("function_%d", i), Reliable: true, Context: "task"})
+		}
+		inc.Tasks = append(inc.Tasks, report.Task{ID: id, Pid: &pid, Waits: &lock, Stack: stack})
+		inc.WaitGraph.Edges = append(inc.WaitGraph.Edges, report.Edge{
+			From: id, To: lock, Relation: "waits_for", Basis: "frame_model", Evidence: []report.Ref{{Line: pid}},
+		})
+	}
+	for _, f := range report.Formats() {
+		b.Run(f.Name, func(b *testing.B) {
+			for b.Loop() {
+				if err := report.Write(io.Discard, r, f.Name, report.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

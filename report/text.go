@@ -416,7 +416,7 @@ func (t *text) tasks(v *view) error {
 			continue
 		}
 		index[k] = len(rows)
-		pid, comm := "-", task.Name()
+		pid, comm := "", task.Name()
 		if task.Pid != nil {
 			pid = strconv.Itoa(*task.Pid)
 		}

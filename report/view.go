@@ -17,7 +17,7 @@ type view struct {
 	inc   *Incident
 	tasks map[string]*Task
 	nodes map[string]*Node
-	edges map[ends]*Edge // the first from one node to the other that holds
+	edges map[ends]*Edge // the first from one node to the other, of those that hold if any
 }
 
 type ends struct{ from, to string }
@@ -38,7 +38,7 @@ func newView(r *Report, inc *Incident) *view {
 	}
 	for i := range inc.WaitGraph.Edges {
 		e := &inc.WaitGraph.Edges[i]
-		if k := (ends{e.From, e.To}); v.edges[k] == nil && !e.Ended {
+		if k := (ends{e.From, e.To}); v.edges[k] == nil || v.edges[k].Ended && !e.Ended {
 			v.edges[k] = e
 		}
 	}
@@ -108,6 +108,7 @@ func (f Frame) String() string {
 var commonTops = map[string]bool{
 	"__schedule": true, "schedule": true, "io_schedule": true, "schedule_timeout": true,
 	"dump_stack": true, "dump_stack_lvl": true, "__dump_stack": true, "show_stack": true, "dump_header": true,
+	"oom_kill_process": true, "out_of_memory": true, "mem_cgroup_out_of_memory": true,
 }
 
 // in is the function that a task is in: where its edge was read from, or the
@@ -124,7 +125,7 @@ func (v *view) in(t *Task) string {
 		if !f.Reliable || f.Context != "task" {
 			continue
 		}
-		if !commonTops[f.Func] {
+		if name, _, _ := strings.Cut(f.Func, "."); !commonTops[name] {
 			return clip(f.Func, maxName)
 		}
 		if top == "" {
@@ -360,7 +361,7 @@ func (v *view) cycleEdges(cycle []string) []*Edge {
 	var out []*Edge
 	for i, from := range cycle {
 		to := cycle[(i+1)%len(cycle)]
-		if e := v.edges[ends{from, to}]; e != nil {
+		if e := v.edges[ends{from, to}]; e != nil && !e.Ended {
 			out = append(out, e)
 		}
 	}

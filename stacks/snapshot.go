@@ -154,6 +154,17 @@ func (s *Sighting) Frames() []*parse.Frame {
 	return s.frames
 }
 
+// Has reports whether a frame, the same function at the same offset, is among
+// the reliable frames.
+func (s *Sighting) Has(f *parse.Frame) bool {
+	for _, o := range s.Frames() {
+		if o.Func == f.Func && o.Offset == f.Offset {
+			return true
+		}
+	}
+	return false
+}
+
 // Mute reports whether the sighting says nothing about where the task is: a
 // running task shows no stack.
 func (s *Sighting) Mute() bool { return len(s.Frames()) == 0 }

@@ -156,13 +156,13 @@ func (l *loader) pos(p lexer.Position) lexer.Position {
 	return p
 }
 
-func (l *loader) rng(r *rangeLit) VersionRange {
-	if r == nil {
+func (l *loader) rng(pos lexer.Position, text *string) VersionRange {
+	if text == nil {
 		return VersionRange{}
 	}
-	out, msg := parseRange(r.Text)
+	out, msg := parseRange(*text)
 	if msg != "" {
-		l.fail(r.Pos, "write 2.6.32..3.15, 4.7.., ..4.6 or 3.2; both ends belong to the range", "%s", msg)
+		l.fail(pos, "write 2.6.32..3.15, 4.7.., ..4.6 or 3.2; both ends belong to the range", "%s", msg)
 	}
 	return out
 }
@@ -204,12 +204,12 @@ func (l *loader) entry(e *classEntry) {
 		return
 	}
 	if e.Name != nil {
-		in := l.rng(e.Name.In)
+		in := l.rng(e.Pos, e.Name.In)
 		if e.Name.Since != nil {
-			in.Since = l.rng(e.Name.Since).Since
+			in.Since = l.rng(e.Pos, e.Name.Since).Since
 		}
 		if e.Name.Until != nil {
-			in.Until = l.rng(e.Name.Until).Until
+			in.Until = l.rng(e.Pos, e.Name.Until).Until
 		}
 		c.Names = append(c.Names, VersionName{Name: unquote(e.Name.Name), Since: in.Since, Until: in.Until})
 		return
@@ -247,7 +247,11 @@ func (l *loader) primitive(s *primitiveStmt) {
 			l.fail(w.Pos, didYouMean(w.Text, words), "unknown word %q about a primitive", w.Text)
 		}
 	}
-	for _, f := range s.Funcs {
+	for _, f := range s.Funcs.list() {
+		if f.Text[0] == '@' {
+			l.fail(f.Pos, "write its functions", "a primitive cannot be the set %s", f.Text)
+			continue
+		}
 		one := p
 		one.Func = f.Text
 		if old := l.m.byPrimitive[f.Text]; old != nil {
@@ -263,11 +267,12 @@ func (l *loader) set(s *setStmt) {
 		l.fail(s.Name.Pos, "choose another name", "set @%s is already there", s.Name.Text)
 		return
 	}
-	l.m.sets[s.Name.Text] = l.funcs(s.Funcs)
+	l.m.sets[s.Name.Text] = l.funcs(&s.Funcs)
 }
 
 // funcs expands a list of functions and @sets.
-func (l *loader) funcs(refs []funcRef) []string {
+func (l *loader) funcs(n *names) []string {
+	refs := n.list()
 	if len(refs) == 1 && refs[0].Text[0] == '@' {
 		if set, ok := l.m.sets[refs[0].Text[1:]]; ok {
 			return set // shared: nothing appends to it
@@ -318,27 +323,12 @@ func (l *loader) fact(s *factStmt) {
 		}
 		seen[what] = true
 	}
-	for _, c := range s.Clauses {
+	for i := range s.Clauses.list {
+		c := &s.Clauses.list[i]
 		switch {
-		case c.In != nil:
-			once(c.Pos, "in")
-			r := l.rng(c.In)
-			f.Since, f.Until = r.Since, r.Until
-		case c.While != nil:
-			once(c.Pos, "while")
-			f.While = l.funcs(c.While)
-		case c.Unless != nil:
-			once(c.Pos, "unless")
-			f.Unless = l.funcs(c.Unless)
-		case c.From != nil:
-			once(c.Pos, "from")
-			f.From = l.funcs(c.From)
-		case c.NotFrom != nil:
-			once(c.Pos, "notfrom")
-			f.NotFrom = l.funcs(c.NotFrom)
-		case c.On != nil:
+		case c.Funcs != nil && c.Word == "on":
 			once(c.Pos, "on")
-			for _, k := range c.On {
+			for _, k := range c.Funcs.list() {
 				if !slices.Contains(kinds, k.Text) {
 					l.fail(k.Pos, didYouMean(k.Text, kinds), "unknown kind of primitive %q", k.Text)
 				}
@@ -347,19 +337,48 @@ func (l *loader) fact(s *factStmt) {
 			if f.Verb == Holds {
 				l.fail(c.Pos, "on says under which primitive a function waits; holds never waits", "holds with on")
 			}
-		case c.Source != nil:
+		case c.Funcs != nil:
+			once(c.Pos, c.Word)
+			funcs := l.funcs(c.Funcs)
+			switch c.Word {
+			case "while":
+				f.While = funcs
+			case "unless":
+				f.Unless = funcs
+			case "from":
+				f.From = funcs
+			case "notfrom":
+				f.NotFrom = funcs
+			}
+		case c.Word == "in" && c.Range != "":
+			if i > 0 && s.Clauses.list[i-1].Word == "killable" {
+				f.Killable[len(f.Killable)-1] = l.rng(c.Pos, &c.Range)
+				continue
+			}
+			once(c.Pos, "in")
+			r := l.rng(c.Pos, &c.Range)
+			f.Since, f.Until = r.Since, r.Until
+		case c.Word == "source" && c.Text != "":
 			once(c.Pos, "source")
-			f.Source = unquote(*c.Source)
-		case c.Killable != nil:
-			f.Killable = append(f.Killable, l.rng(c.Killable.In))
-		case c.Word != nil:
-			l.factWord(&f, c.Word, once)
+			f.Source = unquote(c.Text)
+		case c.Word == "killable" && c.Range == "" && c.Text == "":
+			f.Killable = append(f.Killable, VersionRange{})
+		case c.Range != "":
+			l.fail(c.Pos, "write: in "+c.Range, "a range after %s", quote(c.Word))
+		case c.Text != "":
+			l.fail(c.Pos, "write: source "+c.Text, "a text after %s", quote(c.Word))
+		default:
+			l.factWord(&f, c, once)
 		}
 	}
 	if strings.TrimSpace(f.Source) == "" {
 		l.fail(s.Pos, `add: source "FILE FUNCTION, RELEASE"`, "the fact has no source")
 	}
-	for _, fn := range s.Funcs {
+	for _, fn := range s.Funcs.list() {
+		if fn.Text[0] == '@' {
+			l.fail(fn.Pos, "sets are for while, unless, from and notfrom", "a fact is about functions, not the set %s", fn.Text)
+			continue
+		}
 		if strings.HasSuffix(fn.Text, "*") {
 			l.fail(fn.Pos, "a trailing * is for while, unless, from, notfrom, set and primitive", "a fact is about one function, not %s", fn.Text)
 			continue
@@ -378,31 +397,27 @@ func (l *loader) fact(s *factStmt) {
 }
 
 // factWord is a word alone: mode, maybe or instance.
-func (l *loader) factWord(f *Fact, w *word, once func(lexer.Position, string)) {
-	if mode, ok := modes[w.Text]; ok {
-		once(w.Pos, "the mode")
+func (l *loader) factWord(f *Fact, c *clause, once func(lexer.Position, string)) {
+	w := c.Word
+	if mode, ok := modes[w]; ok {
+		once(c.Pos, "the mode")
 		f.Mode = mode
 		return
 	}
 	switch {
-	case w.Text == "maybe":
-		once(w.Pos, "maybe")
+	case w == "maybe":
+		once(c.Pos, "maybe")
 		f.Maybe = true
-	case slices.Contains(instances, w.Text):
-		once(w.Pos, "the instance")
-		f.Instance = w.Text
-	case slices.Contains(clauseWords, w.Text):
-		hint := "write: " + w.Text + " FUNCTION, FUNCTION"
-		switch w.Text {
-		case "in":
-			hint = "write: in 2.6.32..3.15, in 4.7.., in ..4.6 or in 3.2"
-		case "source":
-			hint = `write: source "FILE FUNCTION, RELEASE"`
-		case "on":
-			hint = "write: on mutex, rwsem"
-		}
-		l.fail(w.Pos, hint, "%s stands alone", w.Text)
+	case slices.Contains(instances, w):
+		once(c.Pos, "the instance")
+		f.Instance = w
+	case w == "in":
+		l.fail(c.Pos, "write: in 2.6.32..3.15, in 4.7.., in ..4.6 or in 3.2", "in without kernel versions")
+	case w == "source":
+		l.fail(c.Pos, `write: source "FILE FUNCTION, RELEASE"`, "source without a text")
+	case strings.Contains(w, ","):
+		l.fail(c.Pos, "a list follows while, unless, from, notfrom or on", "a list of names %s without a keyword", quote(w))
 	default:
-		l.fail(w.Pos, didYouMean(w.Text, append(slices.Clone(clauseWords), instances...)), "unknown word %q", w.Text)
+		l.fail(c.Pos, didYouMean(w, slices.Concat(clauseWords, instances)), "unknown word %s", quote(w))
 	}
 }

@@ -160,15 +160,15 @@ func (f *Fact) KillableIn(v Version) bool {
 }
 
 // FitsPrimitive reports whether a function that stands right under p may wait
-// for the lock of this fact of class c: kind and mode agree. A nil p, when the
-// capture hides primitives, fits every fact that does not insist on one by On.
-// It is false for Holds.
+// for the lock of this fact of class c: kind and mode agree. A nil p, for
+// captures that hide primitives, fits all facts but those on percpu alone: the
+// functions of percpu rwsems are always visible. It is false for Holds.
 func (f *Fact) FitsPrimitive(c *Class, p *Primitive) bool {
 	if f.Verb == Holds {
 		return false
 	}
 	if p == nil {
-		return true
+		return len(f.On) != 1 || f.On[0] != "percpu"
 	}
 	if f.Mode == Shared && p.Mode == Exclusive || f.Mode == Exclusive && p.Mode == Shared {
 		return false

@@ -13,30 +13,19 @@ import (
 // load.go judges the words, so that a wrong word is told apart from a wrong
 // shape and gets a hint of its own.
 
-var lockLexer = lexer.MustSimple([]lexer.SimpleRule{
-	{Name: "Comment", Pattern: `#[^\n]*`},
-	{Name: "Blank", Pattern: `[ \t\r]+`},
-	{Name: "EOL", Pattern: `\n`},
-	{Name: "String", Pattern: `"(?:\\.|[^"\\\n])*"`},
-	{Name: "Unterminated", Pattern: `"[^\n]*`},
-	{Name: "Range", Pattern: `(?:[0-9]|\.\.)[0-9A-Za-z.]*`},
-	{Name: "Set", Pattern: `@[A-Za-z_][A-Za-z0-9_]*`},
-	{Name: "Word", Pattern: `[A-Za-z_][A-Za-z0-9_]*\*?`},
-	{Name: "Punct", Pattern: `[{},=]`},
-	{Name: "Other", Pattern: `[^ \t\r\n]`},
-})
-
 type lockFile struct {
 	Statements []*statement `parser:"( @@ | EOL )*"`
 }
 
+// A fact comes first, it is by far the most frequent; declarations begin with a
+// word that no function has.
 type statement struct {
-	Class     *classStmt     `parser:"(   @@"`
+	Fact      *factStmt      `parser:"(   (?! 'lock' | 'resource' | 'name' | 'lockdep' | 'primitive' | 'set' ) @@"`
+	Class     *classStmt     `parser:"  | @@"`
 	Entry     *classEntry    `parser:"  | @@"`
 	Close     *closeStmt     `parser:"  | @@"`
 	Primitive *primitiveStmt `parser:"  | @@"`
-	Set       *setStmt       `parser:"  | @@"`
-	Fact      *factStmt      `parser:"  | @@ )"`
+	Set       *setStmt       `parser:"  | @@ )"`
 	End       string         `parser:"( EOL | EOF )"`
 }
 
@@ -47,9 +36,9 @@ type statement struct {
 type classStmt struct {
 	Pos     lexer.Position
 	Keyword string  `parser:"@( 'lock' | 'resource' )"`
-	Name    word    `parser:"@@"`
+	Name    names   `parser:"@@"`
 	Label   string  `parser:"@String"`
-	Kinds   []word  `parser:"( 'kinds' ( (?! 'source' ) @@ )+ )?"`
+	Kinds   []names `parser:"( 'kinds' ( (?! 'source' ) @@ )+ )?"`
 	Source  *string `parser:"( 'source' @String )?"`
 	Open    bool    `parser:"@'{'?"`
 }
@@ -67,83 +56,130 @@ type closeStmt struct {
 }
 
 type nameEntry struct {
-	Name  string    `parser:"@( Word | String )"`
-	Since *rangeLit `parser:"( 'since' @@ )?"`
-	Until *rangeLit `parser:"( 'until' @@ )?"`
-	In    *rangeLit `parser:"( 'in' @@ )?"`
+	Name  string  `parser:"@( Names | String )"`
+	Since *string `parser:"( 'since' @Range )?"`
+	Until *string `parser:"( 'until' @Range )?"`
+	In    *string `parser:"( 'in' @Range )?"`
 }
 
 type lockdepEntry struct {
 	Name     string `parser:"@String"`
-	Instance *word  `parser:"@@?"`
+	Instance *names `parser:"@@?"`
 }
 
 // primitive F, G kind WORD [shared|exclusive] [killable] [interruptible]
 type primitiveStmt struct {
 	Pos   lexer.Position
-	Funcs []word `parser:"'primitive' @@ ( ',' @@ )*"`
-	Kind  word   `parser:"'kind' @@"`
-	Flags []word `parser:"@@*"`
+	Funcs names   `parser:"'primitive' @@"`
+	Kind  names   `parser:"'kind' @@"`
+	Flags []names `parser:"@@*"`
 }
 
 // set NAME = F, G, ...
 type setStmt struct {
 	Pos   lexer.Position
-	Name  word      `parser:"'set' @@"`
-	Funcs []funcRef `parser:"'=' @@ ( ',' EOL? @@ )*"`
+	Name  names `parser:"'set' @@"`
+	Funcs names `parser:"'=' @@"`
 }
 
 // F, G VERB CLASS clause...
 type factStmt struct {
 	Pos     lexer.Position
-	Funcs   []word    `parser:"@@ ( ',' @@ )*"`
-	Verb    word      `parser:"@@"`
-	Class   word      `parser:"@@"`
-	Clauses []*clause `parser:"@@*"`
+	Funcs   names      `parser:"@@"`
+	Verb    names      `parser:"@@"`
+	Class   names      `parser:"@@"`
+	Clauses clauseList `parser:"@@"`
 }
 
+// clauseList is what follows verb and class of a fact:
+//
+//	clauses = { ( "while" | "unless" | "from" | "notfrom" | "on" ) Names | Names [ Range | String ] }
+//
+// It and names parse themselves, because the embedded facts are read at every
+// start and the general way costs three times as much.
+type clauseList struct{ list []clause }
+
+// A clause is a keyword with what belongs to it, or a word alone: the mode, the
+// instance, maybe. load.go tells which words need what, and that the range
+// after killable is not that of the fact.
 type clause struct {
-	Pos      lexer.Position
-	In       *rangeLit       `parser:"  'in' @@"`
-	While    []funcRef       `parser:"| 'while' @@ ( ',' @@ )*"`
-	Unless   []funcRef       `parser:"| 'unless' @@ ( ',' @@ )*"`
-	From     []funcRef       `parser:"| 'from' @@ ( ',' @@ )*"`
-	NotFrom  []funcRef       `parser:"| 'notfrom' @@ ( ',' @@ )*"`
-	On       []word          `parser:"| 'on' @@ ( ',' @@ )*"`
-	Source   *string         `parser:"| 'source' @String"`
-	Killable *killableClause `parser:"| @@"`
-	Word     *word           `parser:"| @@"`
+	Pos   lexer.Position
+	Word  string
+	Funcs *names
+	Range string // a version range after Word
+	Text  string // a string after Word, with its quotes
 }
 
-type killableClause struct {
-	Keyword string    `parser:"@'killable'"`
-	In      *rangeLit `parser:"( 'in' @@ )?"`
+// Parse takes clauses up to the first token that cannot start one.
+func (l *clauseList) Parse(lex *lexer.PeekingLexer) error {
+	for {
+		tok := lex.Peek()
+		if tok.Type != tokNames && tok.Type != tokLister {
+			return nil
+		}
+		lex.Next()
+		c := clause{Pos: tok.Pos, Word: tok.Value}
+		next := lex.Peek()
+		switch {
+		case tok.Type == tokLister:
+			if next.Type != tokNames {
+				return &participle.UnexpectedTokenError{Unexpected: *next, Expect: "<names>"}
+			}
+			c.Funcs = &names{next.Pos, next.Value}
+			lex.Next()
+		case next.Type == tokRange:
+			c.Range = next.Value
+			lex.Next()
+		case next.Type == tokString:
+			c.Text = next.Value
+			lex.Next()
+		}
+		l.list = append(l.list, c)
+	}
 }
 
+// names is a word, or a list of words with commas between them.
+type names struct {
+	Pos  lexer.Position
+	Text string
+}
+
+// Parse takes one token.
+func (n *names) Parse(lex *lexer.PeekingLexer) error {
+	tok := lex.Peek()
+	if tok.Type != tokNames {
+		return participle.NextMatch
+	}
+	n.Pos, n.Text = tok.Pos, tok.Value
+	lex.Next()
+	return nil
+}
+
+// list returns the single words.
+func (n names) list() []word {
+	out := make([]word, 0, strings.Count(n.Text, ",")+1)
+	rest, pos := n.Text, n.Pos
+	for {
+		one, after, more := strings.Cut(rest, ",")
+		text := strings.TrimLeft(one, " \t\r\n")
+		out = append(out, word{moved(pos, one[:len(one)-len(text)]), strings.TrimRight(text, " \t\r")})
+		if !more {
+			return out
+		}
+		pos = moved(pos, rest[:len(one)+1])
+		rest = after
+	}
+}
+
+// word is one name.
 type word struct {
 	Pos  lexer.Position
-	Text string `parser:"@Word"`
-}
-
-type funcRef struct {
-	Pos  lexer.Position
-	Text string `parser:"@( Word | Set )"`
-}
-
-type rangeLit struct {
-	Pos  lexer.Position
-	Text string `parser:"@Range"`
+	Text string
 }
 
 var lockParser = participle.MustBuild[lockFile](
-	participle.Lexer(lockLexer),
-	participle.Elide("Comment", "Blank"),
+	participle.Lexer(lockLexer{}),
 	participle.UseLookahead(2),
-)
-
-var (
-	symUnterminated = lockLexer.Symbols()["Unterminated"]
-	symEOL          = lockLexer.Symbols()["EOL"]
 )
 
 // maxErrors bounds what one file reports, and with it the work on a file that
@@ -183,9 +219,9 @@ func syntaxError(name string, err error) *Error {
 	if errors.As(err, &unexpected) {
 		tok := unexpected.Unexpected
 		switch {
-		case tok.Type == symUnterminated:
+		case tok.Type == tokUnterminated:
 			e.Msg, e.Hint = "unterminated string", `end it with " on the same line`
-		case tok.Type == symEOL:
+		case tok.Type == tokEOL:
 			e.Msg, e.Hint = "the line ends too early", expectation(unexpected)
 		case tok.EOF():
 			e.Msg, e.Hint = "the file ends too early", expectation(unexpected)

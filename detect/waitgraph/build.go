@@ -20,6 +20,8 @@ type builder struct {
 	blocker map[int]*parse.Blocker // by pid of the waiter, the latest
 	lists   map[int]*parse.Locks   // lockdep list by pid, the latest
 	lockNr  map[string]int         // lock nodes of a class so far
+	joined  map[*stacks.Task]bool  // waiters that have a lock node
+	writers map[*lockmodel.Class][]*View
 }
 
 // Trapped is a task that sits in its memcg's OOM: in the charge with its
@@ -38,6 +40,9 @@ func (b *builder) view() {
 			continue
 		}
 		v := b.dec.decode(t, p)
+		if !p.Clean {
+			v = b.mostFrequent(t, v)
+		}
 		b.views[t] = v
 		b.Views = append(b.Views, v)
 	}
@@ -50,6 +55,44 @@ func (b *builder) view() {
 		b.lists[l.Pid] = l
 	}
 	b.lockNr = map[string]int{}
+	b.joined = map[*stacks.Task]bool{}
+}
+
+// mostFrequent reads a task that only mixed-up dumps show: what most of its
+// sightings agree on (reasoning.md §2.1), the latest of them.
+func (b *builder) mostFrequent(t *stacks.Task, latest *View) *View {
+	type key struct {
+		class string
+		mode  lockmodel.Mode
+		fn    string
+	}
+	of := func(v *View) key {
+		if v.Wait == nil {
+			return key{}
+		}
+		k := key{mode: v.Wait.Mode, fn: lockmodel.Fold(v.Wait.Frame.Func)}
+		if v.Wait.Class != nil {
+			k.class = v.Wait.Class.Name
+		}
+		return k
+	}
+	count := map[key]int{}
+	best := latest
+	for i := len(t.Sightings) - 1; i >= 0; i-- {
+		if s := t.Sightings[i]; !s.Mute() && s.Report == nil {
+			count[of(b.dec.decode(t, s))]++
+		}
+	}
+	for i := len(t.Sightings) - 1; i >= 0; i-- {
+		s := t.Sightings[i]
+		if s.Mute() || s.Report != nil {
+			continue
+		}
+		if v := b.dec.decode(t, s); count[of(v)] > count[of(best)] {
+			best = v
+		}
+	}
+	return best
 }
 
 // waiting reports whether a view's wait still lasts at the end of the log: no
@@ -182,7 +225,7 @@ func (b *builder) resources() {
 	daemons, basis := b.daemons()
 	for _, v := range b.Views {
 		w := v.Wait
-		if w == nil || b.trapped[v.Task] != nil || !b.waiting(v) {
+		if w == nil || b.trapped[v.Task] != nil || b.joined[v.Task] || !b.waiting(v) {
 			continue
 		}
 		if w.Class != nil && (!w.Class.Resource || w.Class.Name == "memcg_oom") {
@@ -205,7 +248,7 @@ func (b *builder) resources() {
 			}
 			if dv := b.views[d]; dv != nil {
 				e.Evidence = []Ref{{dv.At.Span.Input, dv.At.Span.First}}
-				e.Together = together(v, dv)
+				e.Together = b.together(v, dv)
 			}
 			b.add(e)
 		}
@@ -221,13 +264,32 @@ func (b *builder) resourceNode(v *View) *Node {
 		})
 	}
 	id, label := "resource:"+w.Class.Name, w.Class.Label
-	if w.FS != "" {
-		id += ":" + w.FS
-		label += " (" + w.FS + ")"
+	if fs := b.resourceFS(w); fs != "" {
+		id += ":" + fs
+		label += " (" + fs + ")"
 	}
 	return b.node(id, func() *Node {
 		return &Node{Kind: "resource", Class: w.Class.Name, Model: w.Class, Label: label}
 	})
+}
+
+// resourceFS is the file system that a wait names, or, where it names none,
+// the only one that the other waits of its class name.
+func (b *builder) resourceFS(w *Wait) string {
+	if w.FS != "" {
+		return w.FS
+	}
+	only := ""
+	for _, v := range b.Views {
+		if v.Wait == nil || v.Wait.Class != w.Class || v.Wait.FS == "" || !b.waiting(v) {
+			continue
+		}
+		if only != "" && only != v.Wait.FS {
+			return ""
+		}
+		only = v.Wait.FS
+	}
+	return only
 }
 
 // waitEdge adds the edge from a waiting task.
@@ -300,14 +362,42 @@ func cmpTgid(t *stacks.Task) int {
 	return t.Pid
 }
 
-// together reports whether two sightings stand in one snapshot: one sysrq
-// dump, or one set of /proc reads.
-func together(a, b *View) bool {
-	x, y := a.At, b.At
-	if x.Span.Input != y.Span.Input {
-		return false
+// together reports whether one snapshot (a sysrq-t, or one set of /proc reads)
+// shows both tasks where they are now. A sysrq-w does not count: it lacks the
+// tasks in S, any of which may hold the lock too.
+func (b *builder) together(x, y *View) bool {
+	for _, s := range x.Task.Sightings {
+		if !s.Has(place(x)) {
+			continue
+		}
+		for _, o := range y.Task.Sightings {
+			if s.Span.Input != o.Span.Input || !o.Has(place(y)) {
+				continue
+			}
+			if s.Source == parse.SourceProc && o.Source == parse.SourceProc || s.Dump != 0 && s.Dump == o.Dump && b.wholeDump(s) {
+				return true
+			}
+		}
 	}
-	return x.Dump != 0 && x.Dump == y.Dump || x.Source == parse.SourceProc && y.Source == parse.SourceProc
+	return false
+}
+
+func (b *builder) wholeDump(s *stacks.Sighting) bool {
+	return slices.ContainsFunc(b.Snap.Dumps, func(d *parse.Dump) bool {
+		return d.ID == s.Dump && d.Span.Input == s.Span.Input && d.Action == 't' && d.Complete
+	})
+}
+
+// place is the frame that tells where a task is: where it waits, where it
+// charges, else its innermost one.
+func place(v *View) *parse.Frame {
+	switch {
+	case v.Wait != nil:
+		return v.Wait.Frame
+	case v.Charge.Frame != nil:
+		return v.Charge.Frame
+	}
+	return v.At.Frames()[0]
 }
 
 // Decode reads any sighting, past ones included.

@@ -163,3 +163,14 @@ func (c Charge) Era() string {
 func (g *Graph) Charge(s *stacks.Sighting) Charge {
 	return chargeOf(s.Frames(), g.Model, g.Version, s)
 }
+
+// Top is the innermost frame that is no scheduler or lock function: what a
+// sighting is doing, nil if it shows nothing else.
+func (g *Graph) Top(s *stacks.Sighting) *parse.Frame {
+	for _, f := range s.Frames() {
+		if g.Model.Primitive(f.Func) == nil {
+			return f
+		}
+	}
+	return nil
+}

@@ -39,6 +39,12 @@ func (b *builder) locks() {
 			holders = append(holders, v)
 		}
 	}
+	b.writers = map[*lockmodel.Class][]*View{}
+	for _, v := range b.Views {
+		if v.Wait != nil && v.Wait.Class != nil && v.Wait.Mode == lockmodel.Exclusive && b.waiting(v) {
+			b.writers[v.Wait.Class] = append(b.writers[v.Wait.Class], v)
+		}
+	}
 	var ws []*waiter
 	for _, v := range b.Views {
 		w := v.Wait
@@ -50,6 +56,7 @@ func (b *builder) locks() {
 		}
 		if wt := b.join(v, holders); wt != nil {
 			ws = append(ws, wt)
+			b.joined[v.Task] = true
 		}
 	}
 	// Waiters with the same holders or the same address wait for one lock.
@@ -71,7 +78,7 @@ func (b *builder) locks() {
 			if c.hold.Frame != nil {
 				e.Frame = c.hold.Frame.Func
 			}
-			if c.view != nil && together(w.view, c.view) {
+			if c.view != nil && b.together(w.view, c.view) {
 				e.Together = true
 			}
 		}
@@ -92,7 +99,7 @@ func (b *builder) queue(w *waiter, all []*waiter, n *Node) {
 		if o != w && o.view.Wait.Mode == lockmodel.Exclusive && b.lockNode(o) == n {
 			b.add(&Edge{From: b.taskNode(w.view.Task), To: b.taskNode(o.view.Task), Relation: QueuedBehind, Basis: FrameModel,
 				Evidence: []Ref{{o.view.At.Span.Input, o.view.Wait.Frame.Line}},
-				Why:      []string{"an rwsem reader queues behind a waiting writer"}, Together: together(w.view, o.view)})
+				Why:      []string{"an rwsem reader queues behind a waiting writer"}, Together: b.together(w.view, o.view)})
 			return
 		}
 	}
@@ -175,8 +182,8 @@ func holdWhy(h Hold) string {
 // writerWaits: between a reading holder and a waiting reader there is a
 // conflict only if a writer waits for the same lock.
 func (b *builder) writerWaits(w *waiter, h *View) bool {
-	for _, v := range b.Views {
-		if v == w.view || v == h || v.Wait == nil || v.Wait.Class != w.class || v.Wait.Mode != lockmodel.Exclusive || !b.waiting(v) {
+	for _, v := range b.writers[w.class] {
+		if v == w.view || v == h {
 			continue
 		}
 		if instanceFits(v.Wait.Instance, w.view.Wait.Instance) && (v.Wait.FS == "" || w.view.Wait.FS == "" || v.Wait.FS == w.view.Wait.FS) {
@@ -390,7 +397,7 @@ func (b *builder) lockdepHolders(w *waiter) bool {
 func (b *builder) lockNode(w *waiter) *Node {
 	name, label := "lock", "lock"
 	if w.class != nil {
-		name = w.class.NameIn(b.Version)
+		name = w.class.NameIn(b.nameVersion(w))
 		label = w.class.Label
 	}
 	key := "lockkey:" + name + "|" + w.addr
@@ -423,6 +430,23 @@ func (b *builder) lockNode(w *waiter) *Node {
 	})
 	b.nodes[key] = n
 	return n
+}
+
+// nameVersion is the release that a lock is named for: the log's, or where it
+// has none the last one in which the holder's or waiter's frame exists.
+func (b *builder) nameVersion(w *waiter) lockmodel.Version {
+	if !b.Version.IsZero() {
+		return b.Version
+	}
+	for _, c := range w.cands {
+		if c.hold.Fact != nil && !c.hold.Fact.Until.IsZero() {
+			return c.hold.Fact.Until
+		}
+	}
+	if f := w.view.Wait.Fact; f != nil {
+		return f.Until
+	}
+	return lockmodel.Version{}
 }
 
 func instanceLabel(inst string) string {

@@ -190,26 +190,38 @@ func TestDamagedCompressionKeepsWhatCameBefore(t *testing.T) {
 }
 
 func TestBombIsStopped(t *testing.T) {
-	// Zeros shrink to a thousandth, once more by gzip to next to nothing.
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := io.CopyN(w, zeros{}, 3*bombFree); err != nil {
-		t.Fatal(err)
+	tests := []struct {
+		name string
+		in   int64 // bytes on disk
+		out  int64 // bytes of text so far
+		stop bool
+	}{
+		{"little", 1, bombFree - 1<<20, false},
+		{"much of much", bombFree, 10 * bombFree, false},
+		{"much of little", 1 << 20, bombFree, true},
+		{"very much of much", bombFree, (bombRatio + 1) * bombFree, true},
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	for _, tt := range tests {
+		u := &unpacker{r: zeros{}, codec: "gzip", in: &counter{n: tt.in}, out: tt.out}
+		n, err := u.Read(make([]byte, 1000))
+		if stopped := err != nil && strings.Contains(err.Error(), "grows more than 200-fold"); stopped != tt.stop || stopped == (n > 0) {
+			t.Errorf("%s: read %d bytes, %v; want it stopped: %v", tt.name, n, err, tt.stop)
+		}
 	}
-	r, err := Open([]string{"-"}, bytes.NewReader(gz(t, b.Bytes())))[0].Open()
+}
+
+// The ratio is that of all layers: each alone may be harmless.
+func TestNestedLayersCountTheInput(t *testing.T) {
+	member := gz(t, make([]byte, 1<<20))
+	bomb := gz(t, bytes.Repeat(member, bombFree>>20+2))
+	r, err := Open([]string{"-"}, bytes.NewReader(bomb))[0].Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	n, err := io.Copy(io.Discard, r)
-	if err == nil || !strings.Contains(err.Error(), "grows more than 200-fold") {
-		t.Errorf("error %v after %d bytes, want the growth refused", err, n)
-	}
-	if n > bombFree+1<<20 {
-		t.Errorf("read %d bytes, want about %d", n, bombFree)
+	if err == nil || !strings.Contains(err.Error(), "grows more than 200-fold") || n > bombFree {
+		t.Errorf("error %v after %d bytes, want the growth refused after %d", err, n, bombFree)
 	}
 }
 
