@@ -148,6 +148,11 @@ func (a *assembler) blank() {
 	}
 }
 
+func (a *assembler) cutTask(t *openTask) {
+	t.Damaged = true
+	a.p.diag(t.Span.Last, "warning", "truncated-report", "the call trace that began at line "+itoa(t.Span.First)+" ends here, before its outermost frame")
+}
+
 // noise is a line that no open record takes.
 func (a *assembler) noise(ln *line, s string) {
 	if t := a.tr; t != nil {
@@ -191,8 +196,13 @@ func (a *assembler) boundary() {
 	}
 }
 
-// end closes the stream.
+// end closes the stream. What is open has been cut.
 func (a *assembler) end() {
+	if t := a.tr; t != nil && t.task != nil && !t.paste && !t.done && (len(t.Frames) == 0 || t.reliable()) {
+		a.cutTask(t.task)
+	} else if t == nil && a.task != nil {
+		a.cutTask(a.task)
+	}
 	a.endHung()
 	a.endLocks()
 	a.endTrace(false)

@@ -354,12 +354,12 @@ func outermost(fn string) bool {
 		return strings.HasPrefix(fn, "entry_SYSCALL") || strings.HasPrefix(fn, "entry_SYSENTER") ||
 			strings.HasPrefix(fn, "entry_INT80") || strings.HasPrefix(fn, "el0t_64_sync") && !strings.HasSuffix(fn, "_handler") || fn == "el0_sync"
 	case 's':
-		return strings.HasPrefix(fn, "system_call_fastpath") || strings.HasPrefix(fn, "stub_") || strings.HasPrefix(fn, "sysenter_") ||
+		return strings.HasPrefix(fn, "system_call") || strings.HasPrefix(fn, "stub_") || strings.HasPrefix(fn, "sysenter_") ||
 			strings.HasPrefix(fn, "syscall_call") || strings.HasPrefix(fn, "secondary_startup")
 	case 'r':
-		return strings.HasPrefix(fn, "ret_from_fork") || fn == "ret_fast_syscall"
+		return strings.HasPrefix(fn, "ret_from_fork") || strings.HasPrefix(fn, "ret_from_kernel_") || fn == "ret_fast_syscall"
 	case 'k':
-		return fn == "kernel_thread_helper"
+		return fn == "kernel_thread_helper" || fn == "kernel_thread_starter"
 	case 'c':
 		return fn == "child_rip" || strings.HasPrefix(fn, "cstar_")
 	case 'i':

@@ -255,9 +255,13 @@ func (ln *line) prefix(s string, outer int) (kind int, rest string, ok bool) {
 		return ln.unixLine(s)
 	}
 	if len(s) > 16 {
-		if s[3] == ' ' && s[9] == ':' && s[12] == ':' && s[15] == ' ' && month(s[:3]) > 0 {
-			ln.wall = s[:15]
-			return ln.syslog(s[15:], frameSyslog)
+		if s[3] == ' ' && s[9] == ':' && s[12] == ':' && (s[15] == ' ' || s[15] == '.') && month(s[:3]) > 0 {
+			n := 15
+			for s[15] == '.' && n < len(s) && s[n] != ' ' { // journalctl -o short-precise
+				n++
+			}
+			ln.wall = s[:n]
+			return ln.syslog(s[n:], frameSyslog)
 		}
 		if s[8] == ':' || s[6] == ':' || s[7] == ':' || s[5] == ':' {
 			if r, ok := ln.decoded(s); ok {

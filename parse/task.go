@@ -109,7 +109,7 @@ func (a *assembler) taskLine(ln *line, s string) bool {
 		return true
 	}
 	if w, ok := strings.CutPrefix(s, "Workqueue: "); ok {
-		t.Workqueue = keep(w)
+		t.Workqueue = keep(trim(w))
 		a.touch(&t.Meta, ln)
 		return true
 	}

@@ -5,18 +5,18 @@ import "strings"
 // openTrace is a call trace being read.
 type openTrace struct {
 	*Trace
-	task   *openTask // whose event it becomes part of; nil for the OOM report's and a splat's own
-	ctx    Context
-	first  int
-	paste  bool // bare frames without "Call Trace:"
-	proc   bool // they come from /proc/PID/stack
-	done   bool // the outermost frame was seen
-	gap    bool // a foreign line came after the last frame
-	gaps   int
-	half   Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
-	isHalf bool
-	forOOM bool
-	inOOM  *openOOM
+	task                        *openTask // whose event it becomes part of; nil for the OOM report's and a splat's own
+	ctx                         Context
+	first                       int
+	paste                       bool // bare frames without "Call Trace:"
+	proc                        bool // they come from /proc/PID/stack
+	done                        bool // the outermost frame was seen
+	gap                         bool // a foreign line came after the last frame
+	gaps                        int
+	entered, scheduled, garbled bool  // see garble
+	half                        Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
+	isHalf                      bool
+	inOOM                       *openOOM
 }
 
 // takeCallTrace opens a trace: of the task header, the CPU header or the OOM
@@ -30,7 +30,7 @@ func (a *assembler) takeCallTrace(ln *line, s string) bool {
 		a.drop = false
 		return true
 	}
-	a.endTrace(false)
+	a.endTrace(a.tr != nil && len(a.tr.Frames) == 0)
 	a.drop = false
 	t := a.owner()
 	switch {
@@ -109,6 +109,12 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	switch info.kind {
 	case frameMark:
+		if info.mark == markTask {
+			if t.entered && !t.done {
+				t.garble()
+			}
+			t.entered = true
+		}
 		t.ctx = info.mark.context(t.ctx)
 		if info.mark == markTaskEnd {
 			t.done, t.Complete = true, true
@@ -150,6 +156,16 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	if t.gap {
 		t.Mixed, t.gap = true, false
 	}
+	if f.Func == "__schedule" && f.Reliable { // never calls itself
+		if t.scheduled {
+			t.garble()
+		}
+		t.scheduled = true
+	}
+	if t.garbled {
+		a.touchTrace(ln)
+		return true
+	}
 	t.proc = t.proc || info.proc
 	if len(t.Frames) >= a.p.opt.MaxFrames {
 		return true
@@ -165,6 +181,21 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	a.touchTrace(ln)
 	return true
+}
+
+func (t *openTrace) reliable() bool {
+	for i := range t.Frames {
+		if t.Frames[i].Reliable {
+			return true
+		}
+	}
+	return false
+}
+
+// garble gives the frames up: two contexts print their traces line by line, and
+// nothing tells whose a frame is.
+func (t *openTrace) garble() {
+	t.garbled, t.Mixed, t.Frames = true, true, nil
 }
 
 // continuesEnd tells whether fn may follow an outermost frame: ret_from_fork
@@ -191,6 +222,9 @@ func (a *assembler) endTrace(cut bool) {
 	if cut && !t.done && !t.paste {
 		a.drop = true
 	}
+	if t.garbled {
+		t.Complete = false
+	}
 	switch {
 	case t.inOOM != nil:
 		t.inOOM.traceOver = true
@@ -201,6 +235,12 @@ func (a *assembler) endTrace(cut bool) {
 		if t.paste {
 			a.endPaste(t)
 			return
+		}
+		if len(t.Frames) == 0 {
+			t.Mixed = t.Mixed || cut
+			if !t.task.HasPid && t.task.Label == "" {
+				return
+			}
 		}
 		a.sendTask(t.task)
 	default:

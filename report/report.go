@@ -76,6 +76,26 @@ type Incident struct {
 	Tasks           []Task    `json:"tasks"`
 	WaitGraph       WaitGraph `json:"wait_graph"`
 	Findings        []Finding `json:"findings"`
+	Timeline        []Event   `json:"timeline"` // what happened, in the order of the log
+	Log             []LogLine `json:"log"`      // the lines around the evidence, where the input could be read again
+}
+
+// Event is one moment of an incident.
+type Event struct {
+	BootS *float64 `json:"boot_s"`
+	Wall  *string  `json:"wall"`
+	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end"`
+	Text  string   `json:"text"`
+	Task  *string  `json:"task"` // node id
+	Input int      `json:"input"`
+	Line  int      `json:"line"`
+}
+
+// LogLine is one line of an input as it stands there.
+type LogLine struct {
+	Input int    `json:"input"`
+	Line  int    `json:"line"`
+	Text  string `json:"text"`
 }
 
 // Kernel is the kernel of the incident.
@@ -200,6 +220,8 @@ type Frame struct {
 	Address  *string `json:"address"` // hexadecimal
 	Reliable bool    `json:"reliable"`
 	Context  string  `json:"context" jsonschema:"enum=task,enum=irq,enum=softirq,enum=nmi,enum=exception"`
+	Role     *string `json:"role" jsonschema:"enum=waits,enum=holds,enum=charges"` // what the lock model reads from it, null for most
+	Lock     *string `json:"lock"`                                                 // the lock or resource of that role
 	Line     int     `json:"line"`
 }
 

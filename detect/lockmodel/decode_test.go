@@ -77,13 +77,13 @@ func TestDecode(t *testing.T) {
 		waits, holds         string
 	}{
 		{"seed invoker", "", "mem_cgroup_handle_oom mem_cgroup_cache_charge add_to_page_cache_locked add_to_page_cache_lru grab_cache_page_write_begin ext3_write_begin generic_file_buffered_write __generic_file_aio_write generic_file_aio_write do_sync_write vfs_write sys_write system_call_fastpath",
-			"memcg_oom memcg killable", "page_lock exclusive page; i_rwsem exclusive file; sb_freeze count sb"},
+			"memcg_oom memcg killable; memcg_oom_mutex exclusive global", "page_lock exclusive page; i_rwsem exclusive file; sb_freeze count sb"},
 		{"seed victim", "", "do_truncate do_last path_openat do_filp_open do_sys_open sys_open system_call_fastpath",
 			"i_rwsem exclusive file", "sb_freeze count sb"},
 		{"victim with primitives", "3.2.71+", "schedule __mutex_lock_slowpath mutex_lock do_truncate do_last path_openat do_filp_open do_sys_open sys_open",
 			"i_rwsem exclusive file", ""},
 		{"truncate is past its lock", "3.2.71+", "schedule io_schedule sleep_on_page __wait_on_bit_lock __lock_page truncate_inode_pages_range truncate_pagecache ext3_setattr notify_change do_truncate do_last path_openat",
-			"page_lock exclusive page", "jbd_handle; i_rwsem exclusive file"},
+			"page_lock exclusive page", "i_rwsem exclusive file"},
 		{"brk under mlockall", "3.2.71+", "mem_cgroup_handle_oom __mem_cgroup_try_charge mem_cgroup_charge_common mem_cgroup_newpage_charge handle_pte_fault handle_mm_fault __get_user_pages __mlock_vma_pages_range mlock_vma_pages_range do_brk sys_brk",
 			"memcg_oom memcg killable", "mmap_lock shared own_mm; mmap_lock exclusive own_mm"},
 		{"exec holds no mmap_lock", "3.2.71+", "schedule mem_cgroup_handle_oom __mem_cgroup_try_charge mem_cgroup_charge_common mem_cgroup_newpage_charge handle_pte_fault handle_mm_fault __get_user_pages get_user_pages copy_strings do_execve sys_execve stub_execve",
