@@ -4,10 +4,13 @@
 package oomtrace
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/oomtrace/oomtrace/detect"
@@ -22,7 +25,11 @@ import (
 type Source struct {
 	Name        string // as the report names it
 	Compression string // none gzip bzip2 ...
-	Open        func() (io.ReadCloser, error)
+
+	// Open is called once to read, and once more for the log lines around the
+	// evidence; a stream that cannot be read twice fails then, and the report
+	// goes without them.
+	Open func() (io.ReadCloser, error)
 }
 
 // Options are what the user says beyond the logs.
@@ -61,7 +68,61 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	for i := range rep.Incidents {
 		rep.Incidents[i].ID = strconv.Itoa(i + 1)
 	}
-	return rep, nil
+	addLog(sources, rep.Incidents)
+	return rep, ctx.Err()
+}
+
+// addLog reads the inputs once more for the lines around the evidence: what
+// will be evidence is not known while a log streams by.
+func addLog(sources []Source, incs []report.Incident) {
+	need := make([]map[int]string, len(sources))
+	last := make([]int, len(sources))
+	for i := range incs {
+		for _, r := range detect.Context(&incs[i]) {
+			if need[r.Input] == nil {
+				need[r.Input] = map[int]string{}
+			}
+			need[r.Input][r.Line] = ""
+			last[r.Input] = max(last[r.Input], r.Line)
+		}
+	}
+	for i, src := range sources {
+		if len(need[i]) > 0 {
+			fetchLines(src, need[i], last[i])
+		}
+	}
+	for i := range incs {
+		for _, r := range detect.Context(&incs[i]) {
+			if text := need[r.Input][r.Line]; text != "" {
+				incs[i].Log = append(incs[i].Log, report.LogLine{Input: r.Input, Line: r.Line, Text: text})
+			}
+		}
+	}
+}
+
+// maxLogLine bounds a line of log context, bytes.
+const maxLogLine = 1000
+
+func fetchLines(src Source, need map[int]string, last int) {
+	r, err := src.Open()
+	if err != nil {
+		return // it was read once: the report stands without context
+	}
+	defer r.Close()
+	br := bufio.NewReaderSize(r, 1<<16)
+	for line := 1; line <= last; line++ {
+		text, err := br.ReadSlice('\n')
+		if _, ok := need[line]; ok {
+			text = bytes.TrimRight(text, "\r\n")
+			need[line] = strings.ToValidUTF8(string(text[:min(len(text), maxLogLine)]), "\uFFFD")
+		}
+		for err == bufio.ErrBufferFull {
+			_, err = br.ReadSlice('\n')
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 // readAll parses the sources in parallel; each keeps its own events, so the

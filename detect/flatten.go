@@ -52,6 +52,8 @@ func (inc *Incident) report(line func(waitgraph.Ref) string) report.Incident {
 		out.Tasks = append(out.Tasks, inc.task(t))
 	}
 	out.WaitGraph = inc.graph()
+	out.Timeline = inc.timeline()
+	out.Log = []report.LogLine{}
 	inc.verdict(&out, lead)
 	inc.when(&out)
 	out.Signature = inc.signature(leadRule, lead, out.Verdict)
@@ -354,6 +356,7 @@ func (inc *Incident) task(t *stacks.Task) report.Task {
 	for i := range s.Trace.Frames {
 		out.Stack = append(out.Stack, frame(&s.Trace.Frames[i]))
 	}
+	inc.roles(t, s, out.Stack)
 	if v := inc.Graph.View(t); v != nil {
 		for _, h := range v.Holds {
 			out.Holds = append(out.Holds, holdLabel(h, inc.version()))

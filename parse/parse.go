@@ -30,7 +30,10 @@ func Read(r io.Reader, opt Options, emit func(Event)) (Result, error) {
 	opt.MaxLine = orDefault(opt.MaxLine, 64<<10)
 	p := &parser{opt: opt, emit: emit, names: make(map[string]string)}
 	in := newLineReader(r, opt.MaxLine)
-	take := func(ln line) { p.line(&ln) }
+	take := func(ln line) {
+		p.ln = ln // not &ln: a line of noise must not allocate
+		p.line(&p.ln)
+	}
 	for {
 		raw, cut, ok := in.next()
 		if !ok {
@@ -54,6 +57,7 @@ type parser struct {
 	emit    func(Event)
 	res     Result
 	fr      framer
+	ln      line // the line being read
 	streams map[streamKey]*assembler
 	cur     *assembler // where the last line went
 	names   map[string]string

@@ -221,6 +221,8 @@ func syntaxError(name string, err error) *Error {
 		switch {
 		case tok.Type == tokUnterminated:
 			e.Msg, e.Hint = "unterminated string", `end it with " on the same line`
+		case tok.Type == tokString:
+			e.Msg, e.Hint = "unexpected text "+quote(unquote(tok.Value)), `texts follow source, lockdep or name; look for a comma too many before it`
 		case tok.Type == tokEOL:
 			e.Msg, e.Hint = "the line ends too early", expectation(unexpected)
 		case tok.EOF():
@@ -243,7 +245,7 @@ func expectation(err *participle.UnexpectedTokenError) string {
 	switch {
 	case strings.HasPrefix(want, "Range"), strings.HasPrefix(want, "<range>"):
 		return "a kernel version or range such as 2.6.32..3.15, 4.7.., ..4.6 or 3.2 belongs here"
-	case strings.HasPrefix(want, "Word"), strings.HasPrefix(want, "word"), strings.HasPrefix(want, "<word>"):
+	case strings.HasPrefix(want, "names"), strings.HasPrefix(want, "<names>"):
 		return "a name belongs here: FUNCTION VERB CLASS clauses"
 	case strings.HasPrefix(want, "<string>"), strings.HasPrefix(want, "String"):
 		return `a text in double quotes belongs here`
