@@ -46,6 +46,7 @@ type Options struct {
 // of ctx.
 func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report, error) {
 	if opt.LockModel == nil {
+		go lockmodel.Embedded() // parsed while the log is read
 		opt.LockModel = lockmodel.Embedded()
 	}
 	results, events := readAll(ctx, sources)

@@ -33,15 +33,14 @@ func (p *parser) line(ln *line) {
 	a.line(ln)
 }
 
-// evict drops all idle streams, and closes all if none is idle.
+// evict drops all idle streams, and closes all if few are idle.
 func (p *parser) evict() {
-	before := len(p.streams)
 	for k, a := range p.streams {
 		if a.idle() {
 			delete(p.streams, k)
 		}
 	}
-	if len(p.streams) == before {
+	if len(p.streams) > maxStreams/2 {
 		p.flush()
 	}
 	p.cur = nil
@@ -57,7 +56,8 @@ func (p *parser) flush() {
 	for _, a := range all {
 		a.end()
 	}
-	p.streams, p.cur = nil, nil
+	clear(p.streams)
+	p.cur = nil
 }
 
 func (p *parser) end() { p.flush() }

@@ -257,7 +257,7 @@ type Boot struct {
 // Note is a single line that bears on an OOM incident.
 type Note struct {
 	Meta
-	Kind string // no_killable fault_retry already_exiting suppressed pinned lockdep_off panic_on_oom group_kill
+	Kind string // no_killable fault_retry already_exiting suppressed pinned lockdep_off panic_on_oom group_kill sharing
 	Text string
 	Pid  int // 0 if the line names no task
 	Comm string

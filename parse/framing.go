@@ -560,11 +560,7 @@ func kernelTag(s string) (host, rest string, ok bool) {
 	}
 	switch {
 	case r[0] == ':':
-		r = r[1:]
-		if strings.HasPrefix(r, " ") {
-			r = r[1:]
-		}
-		return "", r, true
+		return "", strings.TrimPrefix(r[1:], " "), true
 	case r[0] == ' ':
 		if r = strings.TrimPrefix(r, " - - - "); r != "" && r[0] == ' ' {
 			r = r[1:]

@@ -23,7 +23,9 @@ var wrappers = []struct {
 	{"plain", "plain", func(_ int, r record) string { return r.text }},
 	{"dmesg", "dmesg", func(_ int, r record) string { return fmt.Sprintf("[%12.6f] %s", r.boot, r.text) }},
 	{"dmesg with carriage returns", "dmesg", func(_ int, r record) string { return fmt.Sprintf("[%12.6f] %s\r", r.boot, r.text) }},
-	{"dmesg in colour", "dmesg", func(_ int, r record) string { return fmt.Sprintf("\x1b[32m[%12.6f] \x1b[0m\x1b[1m%s\x1b[0m", r.boot, r.text) }},
+	{"dmesg in colour", "dmesg", func(_ int, r record) string {
+		return fmt.Sprintf("\x1b[32m[%12.6f] \x1b[0m\x1b[1m%s\x1b[0m", r.boot, r.text)
+	}},
 	{"dmesg -T", "dmesg_ctime", func(_ int, r record) string { return "[Sun Nov 22 18:33:16 2026] " + r.text }},
 	{"dmesg -T, localised", "dmesg_ctime", func(_ int, r record) string { return "[Mär Aug  2 18:33:16 2026] " + r.text }},
 	{"dmesg -x", "dmesg", func(_ int, r record) string { return fmt.Sprintf("kern  :warn  : [%12.6f] %s", r.boot, r.text) }},
@@ -61,6 +63,9 @@ var wrappers = []struct {
 	}},
 	{"rsyslog iso, no colon", "syslog", func(_ int, r record) string {
 		return fmt.Sprintf("2024-03-10T11:19:17.123456+00:00 web kernel [%12.6f] %s", r.boot, r.text)
+	}},
+	{"RFC 5424", "syslog", func(_ int, r record) string {
+		return fmt.Sprintf("<4>1 2024-03-10T11:19:17.123456+00:00 web kernel - - - [%12.6f] %s", r.boot, r.text)
 	}},
 	{"journalctl short", "journal", func(_ int, r record) string { return "Mar 10 11:19:17 web kernel: " + r.text }},
 	{"journalctl short-precise", "journal", func(_ int, r record) string { return "Mar 10 11:19:17.123456 web kernel: " + r.text }},

@@ -73,6 +73,19 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
+// TestManyCallers holds that streams are bounded, and that an open record of a
+// stream that has to go is sent, not lost.
+func TestManyCallers(t *testing.T) {
+	var b strings.Builder
+	for i := range 5000 {
+		b.WriteString("[    1.000000][ T" + itoa(i) + "] INFO: task a:" + itoa(i+1) + " blocked for more than 120 seconds.\n")
+	}
+	evs, res := readAll(b.String(), Options{})
+	if len(evs) != 5000 || res.Records.HungTask != 5000 {
+		t.Errorf("%d events, %+v", len(evs), res.Records)
+	}
+}
+
 func TestReadError(t *testing.T) {
 	r := io.MultiReader(strings.NewReader("Out of memory: Killed process 1 (a)\nx"), iotest.ErrReader(io.ErrUnexpectedEOF))
 	n := 0

@@ -39,8 +39,7 @@ func describe(log string) string {
 	return b.String()
 }
 
-// TestGolden reads testdata/*.txtar: a log, and what comes out of it. A case
-// with a file "whole" in place of "want" says the same of each of its logs.
+// TestGolden reads testdata/*.txtar: a log, and what comes out of it.
 func TestGolden(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txtar")
 	if len(files) == 0 {

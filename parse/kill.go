@@ -96,6 +96,7 @@ func (a *assembler) killed(ln *line, s string, memcg bool) bool {
 		FileKB: numAfter(rest, "file-rss:"), ShmemKB: numAfter(rest, "shmem-rss:")}
 	k.Damaged = !whole
 	a.p.res.Records.Kill++
+	a.gap()
 	a.touch(&k.Meta, ln)
 	if a.oom != nil && !a.stale(ln) {
 		a.endTraceOf(a.oom)
@@ -158,8 +159,6 @@ func (a *assembler) takeReap(ln *line, s string) bool {
 	a.p.res.Records.Reap++
 	a.touch(&r.Meta, ln)
 	a.p.send(r)
-	if t := a.tr; t != nil && !t.done {
-		t.gap = true
-	}
+	a.gap()
 	return true
 }

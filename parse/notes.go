@@ -21,6 +21,7 @@ func (a *assembler) sendNote(ln *line, kind, s string, task bool) {
 	}
 	a.touch(&n.Meta, ln)
 	a.p.send(n)
+	a.gap()
 }
 
 // firstTask finds "47 (java)" in s; the comm ends at the last parenthesis that

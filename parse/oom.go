@@ -20,7 +20,6 @@ type openOOM struct {
 	oomAdj    bool // oom_adj= in the header (.. 3.6)
 	traceOver bool
 	closing   bool // the kill was printed; only what belongs to it may follow
-	cut       bool // a new report or the end of the log came
 }
 
 // oomPart is the block of the report that the next line may continue.
@@ -32,6 +31,9 @@ const (
 	partMemInfo
 	partTable
 )
+
+// maxPieces bounds, in bytes, what is put together from pieces.
+const maxPieces = 16 << 10
 
 // maxMore bounds the rows held back for the victim's sake.
 const maxMore = 1 << 16
@@ -156,6 +158,7 @@ func (a *assembler) oomLine(ln *line, s string) bool {
 		if a.tr != nil && a.tr.inOOM == o {
 			a.endTrace(false)
 		}
+		a.gap()
 		a.touch(&o.Meta, ln)
 	} else if o.part == partTable && ln.stamped {
 		o.Damaged = true // a foreign line among the rows
@@ -260,6 +263,8 @@ func (o *openOOM) taskInPiece(s string) bool {
 	const killed, limitOf = " killed", " as a result of limit of "
 	switch {
 	case s == "":
+	case len(o.taskIn) > maxPieces:
+		return false
 	case strings.HasPrefix(s, "killed"), strings.HasPrefix(s, "as a result of"), s[0] == '/' && strings.Contains(o.taskIn, "limit of"):
 		o.taskIn += " " + s
 	default:
@@ -280,6 +285,9 @@ func (o *openOOM) taskInPiece(s string) bool {
 func (o *openOOM) oomKillPiece(s string) bool {
 	if s != "" && (!strings.HasPrefix(s, ",cpuset=") && !strings.HasPrefix(s, ",mems_allowed=") && !strings.HasPrefix(s, ",oom_memcg=") &&
 		!strings.HasPrefix(s, ",global_oom") && !strings.HasPrefix(s, ",task_memcg=") && !strings.HasPrefix(s, ",task=") && !strings.HasPrefix(s, ",nodemask=")) {
+		return false
+	}
+	if len(o.oomKill) > maxPieces {
 		return false
 	}
 	o.oomKill += keep(s)

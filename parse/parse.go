@@ -101,7 +101,7 @@ func (p *parser) name(s string) string {
 		return n
 	}
 	n := keep(s)
-	if len(p.names) < 1<<16 {
+	if len(p.names) < 1<<16 && len(n) <= 256 {
 		p.names[n] = n
 	}
 	return n

@@ -5,18 +5,20 @@ import "strings"
 // openTrace is a call trace being read.
 type openTrace struct {
 	*Trace
-	task                        *openTask // whose event it becomes part of; nil for the OOM report's and a splat's own
-	ctx                         Context
-	first                       int
-	paste                       bool // bare frames without "Call Trace:"
-	proc                        bool // they come from /proc/PID/stack
-	done                        bool // the outermost frame was seen
-	gap                         bool // a foreign line came after the last frame
-	gaps                        int
-	entered, scheduled, garbled bool  // see garble
-	half                        Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
-	isHalf                      bool
-	inOOM                       *openOOM
+	task      *openTask // whose event it becomes part of; nil for the OOM report's and a splat's own
+	ctx       Context
+	first     int
+	paste     bool // bare frames without "Call Trace:"
+	proc      bool // they come from /proc/PID/stack
+	done      bool // the outermost frame was seen
+	gap       bool // a foreign line came after the last frame
+	gaps      int
+	entered   bool  // "<TASK>" was seen
+	scheduled bool  // a reliable __schedule was seen
+	garbled   bool  // see garble
+	half      Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
+	isHalf    bool
+	inOOM     *openOOM
 }
 
 // takeCallTrace opens a trace: of the task header, the CPU header or the OOM
@@ -89,7 +91,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 		switch info.kind {
 		case frameFull:
 		case frameAddr, frameLoose:
-			if a.head.path == false && !info.proc {
+			if !a.head.path && !info.proc {
 				return false
 			}
 		case frameEnd:
@@ -208,6 +210,13 @@ func (a *assembler) touchTrace(ln *line) {
 		a.touch(&t.task.Meta, ln)
 	case t.inOOM != nil:
 		a.touch(&t.inOOM.Meta, ln)
+	}
+}
+
+// gap notes that a line of another context stands inside the open trace.
+func (a *assembler) gap() {
+	if t := a.tr; t != nil && !t.done {
+		t.gap = true
 	}
 }
 
