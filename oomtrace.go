@@ -47,7 +47,6 @@ type Options struct {
 func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report, error) {
 	if opt.LockModel == nil {
 		go lockmodel.Embedded() // parsed while the log is read
-		opt.LockModel = lockmodel.Embedded()
 	}
 	results, events := readAll(ctx, sources)
 	if err := ctx.Err(); err != nil {
@@ -60,6 +59,9 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 		for _, e := range events[i] {
 			c.Add(e)
 		}
+	}
+	if opt.LockModel == nil {
+		opt.LockModel = lockmodel.Embedded()
 	}
 	text := newTexts(events)
 	for _, snap := range c.Snapshots() {

@@ -131,6 +131,9 @@ func components(g *waitgraph.Graph) [][]*waitgraph.Node {
 	var find func(n *waitgraph.Node) *waitgraph.Node
 	find = func(n *waitgraph.Node) *waitgraph.Node {
 		for parent[n] != nil {
+			if up := parent[parent[n]]; up != nil {
+				parent[n] = up // path halving keeps it near linear
+			}
 			n = parent[n]
 		}
 		return n
@@ -259,12 +262,12 @@ func (inc *Incident) collectTasks() {
 			}
 		}
 	}
-	slices.SortStableFunc(inc.Tasks, func(a, b *stacks.Task) int {
-		return cmp.Compare(inc.taskIndex(a), inc.taskIndex(b))
-	})
+	index := make(map[*stacks.Task]int, len(inc.Snap.Tasks))
+	for i, t := range inc.Snap.Tasks {
+		index[t] = i
+	}
+	slices.SortStableFunc(inc.Tasks, func(a, b *stacks.Task) int { return cmp.Compare(index[a], index[b]) })
 }
-
-func (inc *Incident) taskIndex(t *stacks.Task) int { return slices.Index(inc.Snap.Tasks, t) }
 
 // first is the earliest evidence.
 func (inc *Incident) first() stacks.Order {

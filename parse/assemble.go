@@ -20,6 +20,8 @@ type assembler struct {
 	locks *Locks
 	splat *openSplat
 	dump  *openDump
+	mix   mixing
+	now   *line   // the line being read
 	head  heading // the line above a pasted stack
 
 	hungPid     int    // of the last hung-task report, until its task header came
@@ -76,6 +78,7 @@ func (a *assembler) touch(m *Meta, ln *line) {
 // line is the walk of one line: the open records may take it, then the kinds
 // are asked, then it is noise.
 func (a *assembler) line(ln *line) {
+	a.now = ln
 	s := trim(ln.text)
 	if s == "" {
 		a.blank()
@@ -157,7 +160,7 @@ func (a *assembler) cutTask(t *openTask) {
 func (a *assembler) noise(ln *line, s string) {
 	if t := a.tr; t != nil {
 		switch {
-		case t.done || t.paste:
+		case t.paste, t.done && (!t.entered || t.left):
 			a.endTrace(false)
 		default:
 			t.gap = true
@@ -187,6 +190,9 @@ func (a *assembler) boundary() {
 	a.endHung()
 	a.endLocks()
 	a.endTrace(true)
+	if a.task != nil {
+		a.mix.cutHeader(a)
+	}
 	a.endTask()
 	a.endSplat(true)
 	a.dropHeading()

@@ -86,7 +86,7 @@ func (a *assembler) takeDropped(ln *line, s string) bool {
 			o.dump.dropped = true
 		}
 		if o.tr != nil && !o.tr.done {
-			o.tr.gap = true
+			o.tr.gap, o.tr.lost = true, true
 		}
 	}
 	return true

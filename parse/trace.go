@@ -14,8 +14,11 @@ type openTrace struct {
 	gap       bool // a foreign line came after the last frame
 	gaps      int
 	entered   bool  // "<TASK>" was seen
+	left      bool  // "</TASK>" was seen
 	scheduled bool  // a reliable __schedule was seen
 	garbled   bool  // see garble
+	suspect   bool  // see mixing
+	lost      bool  // printk dropped lines inside
 	half      Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
 	isHalf    bool
 	inOOM     *openOOM
@@ -32,7 +35,7 @@ func (a *assembler) takeCallTrace(ln *line, s string) bool {
 		a.drop = false
 		return true
 	}
-	a.endTrace(a.tr != nil && len(a.tr.Frames) == 0)
+	a.endTrace(true)
 	a.drop = false
 	t := a.owner()
 	switch {
@@ -65,7 +68,7 @@ func (a *assembler) owner() *openTask {
 func (a *assembler) openTrace(ln *line, t *openTask, mark int) {
 	tr := &Trace{Mark: mark, IP: a.ip, UserRegs: a.userRegs}
 	a.ip, a.userRegs = nil, false
-	a.tr = &openTrace{Trace: tr, task: t, first: ln.no}
+	a.tr = &openTrace{Trace: tr, task: t, first: ln.no, suspect: a.mix.owing(ln)}
 	if t != nil {
 		t.Trace = tr
 		a.touch(&t.Meta, ln)
@@ -99,11 +102,14 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 				return false
 			}
 		case frameMark:
+			if info.mark == markTaskEnd {
+				a.mix.paid(true)
+			}
 			return a.task != nil || a.hdr != nil || a.oom != nil
 		default:
 			return false
 		}
-		if a.drop {
+		if a.drop || a.strayFrame(ln) {
 			return true
 		}
 		a.openBare(ln, info)
@@ -115,11 +121,14 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 			if t.entered && !t.done {
 				t.garble()
 			}
-			t.entered = true
+			t.entered, a.mix.tags = true, true
+		}
+		if info.mark == markTaskEnd && t.left {
+			a.mix.paid(true)
 		}
 		t.ctx = info.mark.context(t.ctx)
 		if info.mark == markTaskEnd {
-			t.done, t.Complete = true, true
+			t.done, t.left, t.Complete = true, true, true
 		}
 		a.touchTrace(ln)
 		return true
@@ -153,6 +162,9 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	if t.done && f.Reliable && !continuesEnd(f.Func) {
 		t.Mixed = true // another context's frame
+		if f.Func != "" && outermost(f.Func) {
+			a.mix.paid(false)
+		}
 		return true
 	}
 	if t.gap {
@@ -179,7 +191,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	t.Frames = append(t.Frames, f)
 	if f.Reliable && t.ctx == ContextTask && f.Func != "" && outermost(f.Func) {
-		t.done, t.Complete = true, true
+		t.done, t.Complete, a.mix.ends = true, true, true
 	}
 	a.touchTrace(ln)
 	return true
@@ -228,8 +240,12 @@ func (a *assembler) endTrace(cut bool) {
 		return
 	}
 	a.tr = nil
-	if cut && !t.done && !t.paste {
-		a.drop = true
+	if cut && !t.paste {
+		a.drop = a.drop || !t.done
+		a.mix.cut(a, t)
+	}
+	if t.suspect && len(t.Frames) > 0 {
+		t.Mixed = true
 	}
 	if t.garbled {
 		t.Complete = false

@@ -43,7 +43,7 @@ func (m *markdown) report() {
 		m.heading(1, mdRaw(count(n, "incident")))
 		level = 2
 	}
-	for i := range m.r.Incidents {
+	for _, i := range m.r.order() {
 		m.incident(newView(m.r, &m.r.Incidents[i]), level)
 	}
 	m.inputs()
@@ -76,7 +76,7 @@ func (m *markdown) incident(v *view, level int) {
 	for i := range inc.Findings {
 		f := &inc.Findings[i]
 		for _, e := range f.Evidence {
-			line := m.r.place(Ref{e.Input, e.Line}) + ": " + e.Text
+			line := m.r.place(Ref{e.Input, e.Line}) + ": " + v.evidenceText(e)
 			if seen[line] {
 				continue
 			}
@@ -120,6 +120,19 @@ func (m *markdown) incident(v *view, level int) {
 			m.heading(level+1, s.title)
 			m.list(s.ordered, s.items)
 		}
+	}
+	if m.opt.Verbose && len(inc.Timeline) > 0 {
+		m.heading(level+1, mdRaw("What happened"))
+		var items []mdRaw
+		for i := range inc.Timeline {
+			e := &inc.Timeline[i]
+			var parts []any
+			if when := e.when(); when != "" {
+				parts = append(parts, code(when), mdRaw(" "))
+			}
+			items = append(items, inline(append(parts, eventWord(e.Kind), mdRaw(": "), e.Text, m.places([]Ref{{e.Input, e.Line}}))...))
+		}
+		m.list(false, items)
 	}
 	if inc.Signature != "" {
 		m.para(mdRaw("Signature: "), code(inc.Signature))

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,7 +20,8 @@ const (
 	maxDiagnostics = 10
 	maxOOMs        = 5
 	maxGroups      = 8
-	maxTaskRows    = 20
+	maxTaskRows    = 10
+	maxOverview    = 30
 	maxCycles      = 3
 	maxStats       = 5
 )
@@ -36,8 +38,9 @@ func writeText(w io.Writer, r *Report, opt Options) error {
 // text is the text format of one report.
 type text struct {
 	textWriter
-	r   *Report
-	opt Options
+	r     *Report
+	opt   Options
+	shown map[string]bool // the tasks of the incident that its drawing names
 }
 
 // limit is n, or no limit where the user wants all.
@@ -49,12 +52,16 @@ func (t *text) limit(n int) int {
 }
 
 func (t *text) report() error {
-	for i := range t.r.Incidents {
-		if i > 0 {
-			t.blank()
+	order := t.r.order()
+	if len(order) > 1 {
+		if err := t.overview(order); err != nil {
+			return err
 		}
-		if len(t.r.Incidents) > 1 {
-			t.line(t.paint(dim, fmt.Sprintf("── incident %d of %d ──", i+1, len(t.r.Incidents))))
+	}
+	for _, i := range order {
+		if len(order) > 1 {
+			t.blank()
+			t.line(t.paint(dim, fmt.Sprintf("── incident %d of %d ──", i+1, len(order))))
 		}
 		if err := t.incident(newView(t.r, &t.r.Incidents[i])); err != nil {
 			return err
@@ -64,6 +71,27 @@ func (t *text) report() error {
 		t.noIncident()
 	}
 	return t.inputs()
+}
+
+// overview is a line for each incident, the worst first: the number is that of
+// the heading below and of the JSON.
+func (t *text) overview(order []int) error {
+	var rows [][]string
+	more := 0
+	for n, i := range order {
+		if max := t.limit(maxOverview); max > 0 && n == max {
+			more = len(order) - n
+			break
+		}
+		inc := &t.r.Incidents[i]
+		rows = append(rows, []string{strconv.Itoa(i + 1), clip(verdictText(inc.Verdict), maxName), clip(inc.Confidence, maxName), clip(inc.Headline, 4*maxName)})
+	}
+	t.para("", "    ", bold.of(count(len(order), "incident")))
+	err := t.table("", []column{{head: "#", right: true}, {head: "verdict"}, {head: "confidence"}, {head: "headline"}}, rows)
+	if more > 0 {
+		t.para("  ", "    ", dim.of("and "+count(more, "more incident")+" (-v shows all)"))
+	}
+	return err
 }
 
 func (t *text) noIncident() {
@@ -111,7 +139,10 @@ func (t *text) incident(v *view) error {
 		return err
 	}
 	for i := range inc.Findings {
-		t.finding(v, &inc.Findings[i])
+		t.finding(v, i)
+	}
+	if t.opt.Verbose {
+		t.timeline(v)
 	}
 	if err := t.tasks(v); err != nil {
 		return err
@@ -134,7 +165,7 @@ func (t *text) edge(first, rest, verb, to string, e *Edge, evidence []Ref) {
 		parts = append(parts, " ", bold.of(to))
 	}
 	parts = append(parts, " -- ", how.of(basis(e)))
-	if places := t.r.places(evidence, t.limit(3)); places != "" {
+	if places := t.places(evidence); places != "" {
 		parts = append(parts, ", ", cyan.of(places))
 	}
 	if e.Ended {
@@ -156,6 +187,7 @@ func (t *text) edge(first, rest, verb, to string, e *Edge, evidence []Ref) {
 func (t *text) graph(v *view) {
 	g := &v.inc.WaitGraph
 	drawn := make(map[*Edge]bool)
+	t.shown = make(map[string]bool)
 	for i, cycle := range g.Cycles {
 		if max := t.limit(maxCycles); max > 0 && i == max {
 			t.para("  ", "    ", dim.of(fmt.Sprintf("and %s (-v shows all)", count(len(g.Cycles)-i, "more cycle"))))
@@ -172,9 +204,10 @@ func (t *text) graph(v *view) {
 			if j == 0 {
 				corner = "  ┌─> "
 			}
-			t.para(corner, "  │     ", bold.of(v.nodeName(e.From)))
+			t.para(corner, "  │     ", bold.of(v.nodeName(e.From)), v.condition(e.From))
 			t.edge("  │     ", "  │       ", relation(e, false), "", e, e.Evidence)
 			drawn[e] = true
+			t.shown[e.From] = true
 		}
 		if len(edges) > 0 {
 			t.para("  └── ", "      ", bold.of(v.nodeName(edges[0].From)))
@@ -204,22 +237,33 @@ func (t *text) graph(v *view) {
 			t.para("    ", "      ", dim.of(fmt.Sprintf("and %s (--graph shows all)", count(len(groups)-i, "more edge"))))
 			break
 		}
-		t.para("    ", "      ", bold.of(v.names(grp.from, t.limit(3))))
+		for j, id := range grp.from {
+			if max := t.limit(3); max == 0 || j < max {
+				t.shown[id] = true
+			}
+		}
+		names := []any{bold.of(v.names(grp.from, t.limit(3)))}
+		if len(grp.from) == 1 {
+			names = append(names, v.condition(grp.from[0]))
+		}
+		t.para("    ", "      ", names...)
 		t.edge("      ", "        ", relation(grp.edge, len(grp.from) > 1), v.nodeName(grp.edge.To), grp.edge, grp.evidence)
 	}
 }
 
 func (t *text) ooms(v *view) error {
-	sp := &v.inc.SynchronizePath
-	t.blank()
-	parts := []any{bold.of("mem_cgroup_oom_synchronize()"), " path: " + sp.synchronize()}
-	if sp.Reason != "" {
-		parts = append(parts, ": "+sp.Reason)
+	// Where no memory ran out there is no path to tell of.
+	if sp := &v.inc.SynchronizePath; t.opt.Verbose || len(v.inc.OOMs) > 0 || sp.Status != "not_applicable" {
+		t.blank()
+		parts := []any{bold.of("mem_cgroup_oom_synchronize()"), " path: " + sp.synchronize()}
+		if sp.Reason != "" {
+			parts = append(parts, ": "+sp.Reason)
+		}
+		if places := t.places(sp.Evidence); places != "" {
+			parts = append(parts, " (", cyan.of(places), ")")
+		}
+		t.para("  ", "    ", parts...)
 	}
-	if places := t.r.places(sp.Evidence, t.limit(3)); places != "" {
-		parts = append(parts, " (", cyan.of(places), ")")
-	}
-	t.para("  ", "    ", parts...)
 
 	if max := t.limit(maxOOMs); max > 0 && len(v.inc.OOMs) > max {
 		return t.oomTable(v)
@@ -258,7 +302,7 @@ func (t *text) oom(o *OOM) error {
 			parts = append(parts, " ("+mem+")")
 		}
 		parts = append(parts, ": ", how.of(vic.fate()))
-		if places := t.r.places(vic.Evidence, t.limit(3)); places != "" {
+		if places := t.places(vic.Evidence); places != "" {
 			parts = append(parts, " (", cyan.of(places), ")")
 		}
 		t.para(first, rest, parts...)
@@ -340,26 +384,49 @@ func (t *text) oomTable(v *view) error {
 		{head: "limit", right: true}, {head: "victims", wrap: true}, {head: "lines", tail: true}}, rows)
 }
 
-func (t *text) finding(v *view, f *Finding) {
+// finding writes what the drawing and the findings above do not say already,
+// unless all is asked for.
+func (t *text) finding(v *view, n int) {
+	f := &v.inc.Findings[n]
 	t.blank()
 	verdict := f.Verdict
 	if verdict == "none" {
 		verdict = "nothing wrong now"
 	}
 	t.para("  ", "    ", verdictStyle(f.Verdict).of(f.Rule), " ("+verdictText(verdict)+", "+f.Confidence+")")
-	if f.Summary != v.inc.Headline {
+	if t.opt.Verbose && f.Summary != v.inc.Headline || !strings.Contains(v.inc.Headline, f.Summary) {
 		t.para("    ", "    ", f.Summary)
 	}
 	for _, s := range f.Explanation {
-		t.para("    ", "    ", s)
+		if t.opt.Verbose || !v.drawn(f, s) {
+			t.para("    ", "    ", s)
+		}
 	}
 	if f.Ended != nil {
 		when := ""
 		if f.Ended.BootS != nil {
 			when = fmt.Sprintf(" %.3f s after boot", *f.Ended.BootS)
 		}
-		t.para("    ", "      ", green.of("it ended"+when), ": "+f.Ended.How+" ", cyan.of(t.r.places(f.Ended.Evidence, t.limit(3))))
+		t.para("    ", "      ", green.of("it ended"+when), ": "+f.Ended.How+" ", cyan.of(t.places(f.Ended.Evidence)))
 	}
+	t.evidence(v, f)
+	t.fixes(v, n)
+	if len(f.Actions) > 0 {
+		t.para("    ", "    ", bold.of("what to do now"))
+	}
+	for i, a := range f.Actions {
+		n := strconv.Itoa(i+1) + ". "
+		t.para("      "+n, "      "+strings.Repeat(" ", len(n)), a)
+	}
+	if len(f.Collect) > 0 && (t.opt.Verbose || f.Confidence != "confirmed") {
+		t.para("    ", "    ", bold.of("what to collect next"))
+		for _, c := range f.Collect {
+			t.para("      - ", "        ", c)
+		}
+	}
+}
+
+func (t *text) evidence(v *view, f *Finding) {
 	if len(f.Evidence) > 0 {
 		t.para("    ", "    ", bold.of("evidence"))
 	}
@@ -368,35 +435,86 @@ func (t *text) finding(v *view, f *Finding) {
 			t.para("      ", "      ", dim.of(fmt.Sprintf("and %s (-v shows all)", count(len(f.Evidence)-i, "more line"))))
 			break
 		}
-		t.para("      ", "          ", cyan.of(t.r.place(Ref{e.Input, e.Line})+":"), " ", clip(e.Text, maxLine))
+		place := t.r.place(Ref{e.Input, e.Line}) + ":"
+		line := clip(v.evidenceText(e), maxLine)
+		if !t.opt.Verbose {
+			// The start of a line says what it is; a third of the width at least is shown.
+			line = cut(termText(line), max(t.width-len("      ")-columns(termText(place))-1, t.width/3), false)
+		}
+		t.para("      ", "          ", cyan.of(place), " ", line)
 	}
-	for i := range f.Fixes {
-		fix := &f.Fixes[i]
+}
+
+// fixes writes the first fix of a finding in full, the rest of a series a line
+// each, and a series that stood above not again.
+func (t *text) fixes(v *view, n int) {
+	fixes := v.inc.Findings[n].Fixes
+	if len(fixes) == 0 {
+		return
+	}
+	if rule := v.sameFixes(n); rule != "" && !t.opt.Verbose {
+		t.para("    ", "      ", bold.of("fixes:"), " as above ("+rule+")")
+		return
+	}
+	for i := range fixes {
+		fix := &fixes[i]
+		if i > 0 && !t.opt.Verbose {
+			release := ""
+			if fix.FirstRelease != "" {
+				release = " (" + fix.FirstRelease + ")"
+			}
+			head := "also needed: " + fix.Commit + " "
+			room := max(t.width-len("      ")-columns(head)-columns(release), minColumn)
+			t.para("      ", "        ", head, cut(termText(fix.Subject), room, false), release)
+			continue
+		}
 		t.para("    ", "      ", bold.of("fix"), " ", yellow.of(fix.Commit), " "+fix.Subject)
 		t.para("      ", "      ", fix.release())
 		if fix.Note != nil {
 			t.para("      ", "      ", "note: "+*fix.Note)
 		}
 	}
-	if len(f.Actions) > 0 {
-		t.para("    ", "    ", bold.of("what to do now"))
+}
+
+// timeline writes what happened, in the order of the log.
+func (t *text) timeline(v *view) {
+	if len(v.inc.Timeline) == 0 {
+		return
 	}
-	for i, a := range f.Actions {
-		n := strconv.Itoa(i+1) + ". "
-		t.para("      "+n, "      "+strings.Repeat(" ", len(n)), a)
-	}
-	if len(f.Collect) > 0 {
-		t.para("    ", "    ", bold.of("what to collect next"))
-	}
-	for _, c := range f.Collect {
-		t.para("      - ", "        ", c)
+	t.head("what happened")
+	for i := range v.inc.Timeline {
+		e := &v.inc.Timeline[i]
+		first := "    "
+		if when := e.when(); when != "" {
+			first += fmt.Sprintf("%12s  ", visible(when))
+		}
+		t.para(first, "                  ", bold.of(eventWord(e.Kind)), ": "+e.Text+" (", cyan.of(t.places([]Ref{{e.Input, e.Line}})), ")")
 	}
 }
 
+// places lists lines of the log. What comes from the only input goes without
+// its name, which the heading has.
+func (t *text) places(refs []Ref) string {
+	if len(t.r.Inputs) == 1 && !slices.ContainsFunc(refs, func(ref Ref) bool { return ref.Input != 0 }) && len(refs) > 0 {
+		return t.r.lines(refs, t.limit(3))
+	}
+	return t.r.places(refs, t.limit(3))
+}
+
 // tasks writes the table of tasks, one row for those that do the same thing at
-// the same place.
+// the same place. Those that the drawing shows are left out.
 func (t *text) tasks(v *view) error {
-	if len(v.inc.Tasks) == 0 {
+	shown := make(map[string]bool)
+	if !t.opt.Verbose {
+		shown = t.shown
+	}
+	total := 0
+	for i := range v.inc.Tasks {
+		if !shown[v.inc.Tasks[i].ID] {
+			total++
+		}
+	}
+	if total == 0 {
 		return nil
 	}
 	type key struct{ role, state, waits, in string }
@@ -406,6 +524,9 @@ func (t *text) tasks(v *view) error {
 	var longest []*int64
 	for i := range v.inc.Tasks {
 		task := &v.inc.Tasks[i]
+		if shown[task.ID] {
+			continue
+		}
 		in := v.in(task)
 		k := key{task.Role, deref(task.State), deref(task.Waits), in}
 		if n, ok := index[k]; ok && !t.opt.Verbose {
@@ -446,7 +567,11 @@ func (t *text) tasks(v *view) error {
 			rows[i][4] = fmt.Sprintf("%d s", *longest[i])
 		}
 	}
-	t.head(count(len(v.inc.Tasks), "task"))
+	noun := "task"
+	if total < len(v.inc.Tasks) {
+		noun = "other task"
+	}
+	t.head(count(total, noun))
 	err := t.table("  ", []column{{head: "pid", right: true}, {head: "comm"}, {head: "state"}, {head: "role"},
 		{head: "blocked", right: true}, {head: "waits for"}, {head: "in"}}, rows)
 	if more > 0 {
@@ -478,7 +603,7 @@ func (t *text) stacks(v *view) {
 		if task.Sightings > 1 {
 			parts = append(parts, fmt.Sprintf(", seen %d times", task.Sightings))
 		}
-		if places := t.r.places(task.Evidence, t.limit(3)); places != "" {
+		if places := t.places(task.Evidence); places != "" {
 			parts = append(parts, " (", cyan.of(places), ")")
 		}
 		t.para("  ", "    ", parts...)

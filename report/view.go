@@ -17,6 +17,7 @@ type view struct {
 	inc   *Incident
 	tasks map[string]*Task
 	nodes map[string]*Node
+	log   map[Ref]string
 	edges map[ends]*Edge // the first from one node to the other, of those that hold if any
 }
 
@@ -28,7 +29,11 @@ func newView(r *Report, inc *Incident) *view {
 		inc:   inc,
 		tasks: make(map[string]*Task),
 		nodes: make(map[string]*Node),
+		log:   make(map[Ref]string),
 		edges: make(map[ends]*Edge),
+	}
+	for _, l := range inc.Log {
+		v.log[Ref{l.Input, l.Line}] = l.Text
 	}
 	for i := range inc.Tasks {
 		v.tasks[inc.Tasks[i].ID] = &inc.Tasks[i]
@@ -202,6 +207,33 @@ func (r *Report) places(refs []Ref, limit int) string {
 		default:
 			b.WriteString(", " + r.place(ref))
 		}
+	}
+	return b.String()
+}
+
+// lines lists refs of one input: "line 12, 15 and 4 more".
+func (r *Report) lines(refs []Ref, limit int) string {
+	var uniq []int
+	for _, ref := range refs {
+		if !slices.Contains(uniq, ref.Line) {
+			uniq = append(uniq, ref.Line)
+		}
+		if limit == 0 && len(uniq) > 1000 {
+			break // the search above is quadratic
+		}
+	}
+	var b strings.Builder
+	for i, line := range uniq {
+		switch {
+		case limit > 0 && i == limit:
+			fmt.Fprintf(&b, " and %d more", len(uniq)-limit)
+			return b.String()
+		case i == 0:
+			b.WriteString("line ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Itoa(line))
 	}
 	return b.String()
 }
@@ -574,4 +606,130 @@ func (f *Fix) release() string {
 		out += "; also in " + strings.Join(f.Builds, ", ")
 	}
 	return out
+}
+
+// verdictRank orders incidents for people: what never ends by itself first.
+var verdictRank = map[string]int{
+	"deadlock": 1, "livelock": 2, "hang": 3, "oom_storm": 4, "oom_unresolved": 5, "inconclusive": 6, "oom_resolved": 8,
+}
+
+// order is the incidents by their place in the report, the worst first.
+func (r *Report) order() []int {
+	order := make([]int, len(r.Incidents))
+	for i := range order {
+		order[i] = i
+	}
+	rank := func(i int) int {
+		if n := verdictRank[r.Incidents[i].Verdict]; n > 0 {
+			return n
+		}
+		return 7
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
+	return order
+}
+
+// evidenceText is the text of a line of evidence, taken from the stored log
+// where the evidence has none.
+func (v *view) evidenceText(e Evidence) string {
+	if e.Text != "" {
+		return e.Text
+	}
+	line := strings.TrimSpace(v.log[Ref{e.Input, e.Line}])
+	if rest, ok := strings.CutPrefix(line, "["); ok { // the time since boot
+		if stamp, text, ok := strings.Cut(rest, "] "); ok && strings.Trim(stamp, " .0123456789") == "" {
+			return text
+		}
+	}
+	return line
+}
+
+// condition is what is known of a task beside its name: ", victim, state D,
+// blocked 120 s". It is "" for a lock.
+func (v *view) condition(id string) string {
+	t := v.tasks[id]
+	if t == nil {
+		return ""
+	}
+	var b strings.Builder
+	if t.Role != "" && t.Role != "bystander" {
+		b.WriteString(", " + strings.ReplaceAll(clip(t.Role, maxName), "_", " "))
+	}
+	if t.State != nil && *t.State != "" {
+		b.WriteString(", state " + clip(*t.State, maxName))
+	}
+	if t.BlockedS != nil {
+		fmt.Fprintf(&b, ", blocked %d s", *t.BlockedS)
+	}
+	return b.String()
+}
+
+// drawn tells whether a sentence of a finding says no more than an edge of the
+// cycle that is drawn for it: it starts with one end and names the other.
+func (v *view) drawn(f *Finding, s string) bool {
+	cycles := v.inc.WaitGraph.Cycles
+	if f.Cycle == nil || *f.Cycle < 0 || *f.Cycle >= min(len(cycles), maxCycles) {
+		return false
+	}
+	for _, e := range v.cycleEdges(cycles[*f.Cycle]) {
+		for _, from := range v.namesOf(e.From) {
+			rest, ok := strings.CutPrefix(s, from+" ")
+			if !ok || !strings.HasSuffix(rest, ")") {
+				continue
+			}
+			for _, to := range v.namesOf(e.To) {
+				if strings.Contains(rest, to) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// namesOf is what text may call a node.
+func (v *view) namesOf(id string) []string {
+	names := []string{v.nodeName(id)}
+	if n := v.nodes[id]; n != nil && n.Label != "" && n.Label != names[0] {
+		names = append(names, n.Label)
+	}
+	return names
+}
+
+// sameFixes is the rule of an earlier finding with the same fixes as finding n,
+// "" if there is none.
+func (v *view) sameFixes(n int) string {
+	same := func(a, b Fix) bool { return a.Commit == b.Commit }
+	for i := range n {
+		if slices.EqualFunc(v.inc.Findings[i].Fixes, v.inc.Findings[n].Fixes, same) {
+			return v.inc.Findings[i].Rule
+		}
+	}
+	return ""
+}
+
+// when is the time of an event, "" where the log has none.
+func (e *Event) when() string {
+	switch {
+	case e.BootS != nil:
+		return fmt.Sprintf("%.3f s", *e.BootS)
+	case e.Wall != nil:
+		return clip(*e.Wall, maxName)
+	}
+	return ""
+}
+
+// eventWord names the kind of an event for people.
+func eventWord(kind string) string {
+	switch kind {
+	case "oom":
+		return "out of memory"
+	case "reap_failed":
+		return "reaping failed"
+	case "hung_task":
+		return "hung task"
+	case "sighting":
+		return "seen"
+	}
+	return kind
 }

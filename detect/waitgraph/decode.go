@@ -2,7 +2,6 @@ package waitgraph
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/oomtrace/oomtrace/detect/lockmodel"
 	"github.com/oomtrace/oomtrace/parse"
@@ -47,10 +46,6 @@ type decoder struct {
 	version lockmodel.Version // zero if unknown
 }
 
-// visible are the kinds of primitive that /proc/PID/stack does not hide: if
-// the task slept in one of them its frame would be there (lock-model §1 rule 8).
-var visible = []string{"percpu", "page"}
-
 // decode reads one sighting (reasoning.md §1).
 func (d *decoder) decode(t *stacks.Task, s *stacks.Sighting) *View {
 	v := &View{Task: t, At: s}
@@ -59,64 +54,74 @@ func (d *decoder) decode(t *stacks.Task, s *stacks.Sighting) *View {
 	if s.State == 'Z' || s.State == 'X' || len(frames) == 0 {
 		return v
 	}
-	top, kind, mode, killable := d.primitives(frames)
+	top, prim := d.primitives(frames)
 	if top == len(frames) {
 		return v
 	}
+	names := make([]string, len(frames))
+	for i, f := range frames {
+		names[i] = lockmodel.Fold(f.Func)
+	}
 	if s.State != 'R' {
-		v.Wait = d.wait(frames, top, kind, mode, killable, s)
+		v.Wait = d.wait(frames, names, top, prim, s)
 	}
 	// A sleeper in S that is in no known wait (read, poll, wait4) holds nothing.
 	if s.State == 'S' && (v.Wait == nil || v.Wait.Class == nil) {
 		v.Wait = nil
 		return v
 	}
-	v.Holds = d.holds(frames, top, v.Wait)
+	v.Holds = d.holds(frames, names, top, v.Wait)
 	return v
 }
 
-// primitives skips scheduler, tracer and lock functions at the top and tells
-// what kind of sleep they are. kind is "" if there are none.
-func (d *decoder) primitives(frames []*parse.Frame) (top int, kind string, mode lockmodel.Mode, killable bool) {
+// primitives skips scheduler, tracer and lock functions at the top and sums
+// up what kind of sleep they are, nil if there are none.
+func (d *decoder) primitives(frames []*parse.Frame) (top int, sum *lockmodel.Primitive) {
 	for top < len(frames) {
 		p := d.model.Primitive(frames[top].Func)
 		if p == nil {
 			break
 		}
-		switch {
-		case kind == "" || kind == "tracer" || (weak(kind) && !weak(p.Kind) && p.Kind != "tracer"):
-			kind = p.Kind
-		}
-		if mode == lockmodel.AnyMode {
-			mode = p.Mode
-		}
-		killable = killable || p.Killable
 		top++
+		if p.Kind == "tracer" {
+			continue
+		}
+		if sum == nil {
+			c := *p
+			sum = &c
+			continue
+		}
+		// The lowest one decides: percpu_down_read() of 4.4..5.8 sleeps in an rwsem.
+		if !weak(p.Kind) {
+			sum.Kind = p.Kind
+		}
+		if p.Mode != lockmodel.AnyMode {
+			sum.Mode = p.Mode
+		}
+		sum.Killable = sum.Killable || p.Killable
 	}
-	if kind == "tracer" {
-		kind = ""
-	}
-	return top, kind, mode, killable
+	return top, sum
 }
 
 // weak kinds say only that the task sleeps, not in what.
 func weak(kind string) bool { return kind == "sched" || kind == "timeout" || kind == "io" }
 
 // wait finds the lock that the innermost function other than a primitive
-// waits for.
-func (d *decoder) wait(frames []*parse.Frame, top int, kind string, mode lockmodel.Mode, killable bool, s *stacks.Sighting) *Wait {
+// waits for. In /proc/PID/stack and in pasted fragments the primitive is
+// hidden (lock-model §1 rule 8): there the function itself is the waiter.
+func (d *decoder) wait(frames []*parse.Frame, names []string, top int, prim *lockmodel.Primitive, s *stacks.Sighting) *Wait {
 	f := frames[top]
-	hidden := kind == "" && (s.Filtered() || s.Source == parse.SourceCallTrace)
-	if kind == "" && !hidden {
+	hidden := prim == nil
+	if hidden && !s.Filtered() && s.Source != parse.SourceCallTrace {
 		return nil
 	}
-	w := &Wait{Frame: f, Mode: mode, Killable: killable, Kind: kind}
+	w := &Wait{Frame: f}
+	if !hidden {
+		w.Mode, w.Killable, w.Kind = prim.Mode, prim.Killable, prim.Kind
+	}
 	for _, fact := range d.model.Lookup(f.Func) {
-		if fact.Verb == lockmodel.Holds || !fact.In(d.version) || !d.called(frames, top, fact) {
-			continue
-		}
 		c := d.model.Class(fact.Class)
-		if c == nil || !kindFits(kind, hidden, fact, c) || !modeFits(mode, fact.Mode) {
+		if c == nil || !fact.In(d.version) || !fact.FitsPrimitive(c, prim) || !fact.BelowOK(names[top+1:]) {
 			continue
 		}
 		if w.Fact != nil {
@@ -127,10 +132,10 @@ func (d *decoder) wait(frames []*parse.Frame, top int, kind string, mode lockmod
 			continue
 		}
 		w.Class, w.Fact, w.Instance = c, fact, fact.Instance
-		if mode == lockmodel.AnyMode {
+		if w.Mode == lockmodel.AnyMode {
 			w.Mode = fact.Mode
 		}
-		w.Killable = killable || fact.KillableIn(d.version) && len(fact.Killable) > 0
+		w.Killable = w.Killable || len(fact.Killable) > 0 && fact.KillableIn(d.version)
 	}
 	if w.Fact == nil {
 		if s.State != 'D' {
@@ -138,31 +143,13 @@ func (d *decoder) wait(frames []*parse.Frame, top int, kind string, mode lockmod
 		}
 		return w // in D, but no fact names what for
 	}
-	w.FS = d.fsOf(frames, top)
+	w.FS = d.fsOf(frames, names, top)
 	return w
-}
-
-func kindFits(kind string, hidden bool, f *lockmodel.Fact, c *lockmodel.Class) bool {
-	on := f.On
-	if len(on) == 0 {
-		on = c.Kinds
-	}
-	if hidden {
-		return len(on) == 0 || slices.ContainsFunc(on, func(k string) bool { return !slices.Contains(visible, k) })
-	}
-	if kind == "rtmutex" { // PREEMPT_RT: mutexes and rwsems sleep in an rtmutex
-		return len(on) == 0 || slices.Contains(on, "rtmutex") || slices.Contains(on, "mutex") || slices.Contains(on, "rwsem")
-	}
-	return len(on) == 0 || slices.Contains(on, kind) || (kind == "io" && slices.Contains(on, "sched"))
-}
-
-func modeFits(prim, fact lockmodel.Mode) bool {
-	return prim == lockmodel.AnyMode || fact == lockmodel.AnyMode || fact == lockmodel.Count || prim == fact
 }
 
 // holds collects the locks of all frames below the primitives (a waiter holds
 // too: without that no chain ever closes).
-func (d *decoder) holds(frames []*parse.Frame, top int, w *Wait) []Hold {
+func (d *decoder) holds(frames []*parse.Frame, names []string, top int, w *Wait) []Hold {
 	var out []Hold
 	for j := top; j < len(frames); j++ {
 		f := frames[j]
@@ -173,7 +160,7 @@ func (d *decoder) holds(frames []*parse.Frame, top int, w *Wait) []Hold {
 			if fact.Verb == lockmodel.Acquires && j == top {
 				continue // the waiter, or not yet known to have it
 			}
-			if !d.called(frames, j, fact) || !above(frames[top:j], fact) {
+			if !fact.BelowOK(names[j+1:]) || !fact.AboveOK(names[top:j]) {
 				continue
 			}
 			c := d.model.Class(fact.Class)
@@ -184,7 +171,7 @@ func (d *decoder) holds(frames []*parse.Frame, top int, w *Wait) []Hold {
 			if h.Mode == lockmodel.AnyMode {
 				h.Mode = lockmodel.Exclusive
 			}
-			h.FS = d.fsOf(frames, j)
+			h.FS = d.fsOf(frames, names, j)
 			// The callers of a waiter hold the lock only once it has it.
 			if w != nil && w.Class == c && w.Instance == h.Instance && (w.FS == "" || h.FS == "" || w.FS == h.FS) {
 				continue
@@ -206,7 +193,7 @@ func addHold(list []Hold, h Hold) []Hold {
 		if o.FS == "" {
 			o.FS = h.FS
 		}
-		if o.Mode == lockmodel.Shared && h.Mode == lockmodel.Exclusive {
+		if o.Mode == lockmodel.Shared && h.Mode == lockmodel.Exclusive && !h.Maybe {
 			o.Mode = h.Mode
 		}
 		if o.Fact.Verb == lockmodel.Holds && h.Fact.Verb == lockmodel.Acquires {
@@ -218,35 +205,6 @@ func addHold(list []Hold, h Hold) []Hold {
 	return append(list, h)
 }
 
-// called checks a fact's conditions on the callers of frame i.
-func (d *decoder) called(frames []*parse.Frame, i int, f *lockmodel.Fact) bool {
-	below := frames[i+1:]
-	if len(f.From) > 0 && !anyMatch(below, f.From) {
-		return false
-	}
-	return len(f.NotFrom) == 0 || !anyMatch(below, f.NotFrom)
-}
-
-// above checks a fact's conditions on what the function called.
-func above(callees []*parse.Frame, f *lockmodel.Fact) bool {
-	if len(f.While) > 0 && !anyMatch(callees, f.While) {
-		return false
-	}
-	return len(f.Unless) == 0 || !anyMatch(callees, f.Unless)
-}
-
-func anyMatch(frames []*parse.Frame, names []string) bool {
-	for _, f := range frames {
-		fn := lockmodel.Fold(f.Func)
-		for _, n := range names {
-			if p, ok := strings.CutSuffix(n, "*"); ok && strings.HasPrefix(fn, p) || n == fn {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // layer are the functions at which the file of a stack changes: a fault or a
 // nested write may be on another file system than the one above it.
 var layer = []string{"handle_mm_fault", "__handle_mm_fault", "do_user_addr_fault", "do_page_fault", "__do_page_fault",
@@ -254,19 +212,16 @@ var layer = []string{"handle_mm_fault", "__handle_mm_fault", "do_user_addr_fault
 
 // fsOf tells which file system the lock of frame i belongs to: the nearest
 // frame that names one, first towards the sleep, then towards the callers.
-func (d *decoder) fsOf(frames []*parse.Frame, i int) string {
+func (d *decoder) fsOf(frames []*parse.Frame, names []string, i int) string {
 	for j := i; j >= 0; j-- {
 		if fs := lockmodel.FileSystem(frames[j].Func, frames[j].Module); fs != "" {
 			return fs
 		}
-		if j < i && slices.Contains(layer, lockmodel.Fold(frames[j].Func)) {
+		if j < i && slices.Contains(layer, names[j]) {
 			break
 		}
 	}
-	for j := i + 1; j < len(frames); j++ {
-		if slices.Contains(layer, lockmodel.Fold(frames[j].Func)) {
-			break
-		}
+	for j := i + 1; j < len(frames) && !slices.Contains(layer, names[j]); j++ {
 		if fs := lockmodel.FileSystem(frames[j].Func, frames[j].Module); fs != "" {
 			return fs
 		}

@@ -33,10 +33,15 @@ type waiter struct {
 
 // locks joins waiters and holders (reasoning.md §3).
 func (b *builder) locks() {
-	var holders []*View
+	holders := map[*lockmodel.Class][]*View{}
 	for _, v := range b.Views {
-		if len(v.Holds) > 0 && b.holding(v) {
-			holders = append(holders, v)
+		if len(v.Holds) == 0 || !b.holding(v) {
+			continue
+		}
+		for _, h := range v.Holds {
+			if l := holders[h.Class]; len(l) == 0 || l[len(l)-1] != v {
+				holders[h.Class] = append(l, v)
+			}
 		}
 	}
 	b.writers = map[*lockmodel.Class][]*View{}
@@ -106,7 +111,7 @@ func (b *builder) queue(w *waiter, all []*waiter, n *Node) {
 }
 
 // join finds the holders of the lock that v waits for, narrowing step by step.
-func (b *builder) join(v *View, holders []*View) *waiter {
+func (b *builder) join(v *View, holders map[*lockmodel.Class][]*View) *waiter {
 	w := &waiter{view: v, class: v.Wait.Class}
 	b.lockdepAddress(w)
 	if b.kernelSays(w) {
@@ -123,7 +128,7 @@ func (b *builder) join(v *View, holders []*View) *waiter {
 	if w.class == nil {
 		return nil
 	}
-	for _, h := range holders {
+	for _, h := range holders[w.class] {
 		if h.Task == v.Task {
 			continue
 		}

@@ -67,7 +67,11 @@ func oomLabel(memcg string) string {
 func (b *builder) onlyOpenEpisode(t *stacks.Task) *Episode {
 	var open []*Episode
 	for _, e := range b.Episodes {
-		if e.Scope != "memcg" || e.Resolved() {
+		if e.Scope != "memcg" && e.Scope != "" || e.Resolved() {
+			continue
+		}
+		// A pasted stack without a pid belongs to its own paste.
+		if !t.HasPid && len(e.Reports) > 0 && e.Reports[0].Span.Input != t.Sightings[0].Span.Input {
 			continue
 		}
 		if t.Memcg != "" && e.Memcg != "" && t.Memcg == e.Memcg {
