@@ -63,6 +63,9 @@ func sortStreams(all []*assembler) {
 	})
 }
 
+// maxText bounds Meta.Text, bytes.
+const maxText = 300
+
 // touch makes ln a part of the record m.
 func (a *assembler) touch(m *Meta, ln *line) {
 	st := Stamp{Boot: ln.boot, HasBoot: ln.hasBoot, Wall: ln.wall}
@@ -70,6 +73,8 @@ func (a *assembler) touch(m *Meta, ln *line) {
 		m.Span = Span{Input: a.p.opt.Input, First: ln.no}
 		m.Stamp = st
 		m.Host, m.Caller = a.key.host, a.key.caller
+		s := trim(ln.text)
+		m.Text = keep(s[:min(len(s), maxText)])
 	}
 	m.Span.Last = ln.no
 	m.End = st

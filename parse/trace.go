@@ -1,6 +1,9 @@
 package parse
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // openTrace is a call trace being read.
 type openTrace struct {
@@ -287,6 +290,9 @@ func (a *assembler) regLine(ln *line, s string) bool {
 	}
 	if strings.HasPrefix(s, "RIP: ") || strings.HasPrefix(s, "EIP: ") {
 		a.rip(ln, s[5:])
+	} else if rest, ok := strings.CutPrefix(s, "RSP: 002b:"); ok && a.tr != nil && a.tr.UserSP == 0 {
+		sp, _, _ := strings.Cut(rest, " ")
+		a.tr.UserSP, _ = strconv.ParseUint(sp, 16, 64) // RSP of __USER_DS: the task's own stack
 	}
 	if a.tr != nil {
 		a.touchTrace(ln)
