@@ -3,6 +3,7 @@ package waitgraph
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -107,4 +108,77 @@ func ids(c []*Node) []string {
 		out = append(out, n.ID)
 	}
 	return out
+}
+
+// TestCyclesOnAllSmallGraphs walks every directed graph of up to 5 nodes
+// without self-loops.
+func TestCyclesOnAllSmallGraphs(t *testing.T) {
+	for n := 1; n <= mostNodes; n++ {
+		var pairs [][2]int
+		for i := range n {
+			for j := range n {
+				if i != j {
+					pairs = append(pairs, [2]int{i, j})
+				}
+			}
+		}
+		var wg sync.WaitGroup
+		const parts = 4
+		for p := range parts {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for set := p; set < 1<<len(pairs); set += parts {
+					var edges [][2]int
+					for k, e := range pairs {
+						if set>>k&1 == 1 {
+							edges = append(edges, e)
+						}
+					}
+					g := graphOf(n, edges)
+					g.findCycles()
+					if bad := wrongCycles(g, n); bad != "" {
+						t.Errorf("%d nodes, edges %v: %s", n, edges, bad)
+						return
+					}
+				}
+			}()
+		}
+		wg.Wait()
+	}
+}
+
+// wrongCycles compares with the transitive closure: a node lies on a cycle
+// exactly if it reaches itself.
+func wrongCycles(g *Graph, n int) string {
+	var reach [5]uint8
+	index := map[*Node]int{}
+	for i, x := range g.Nodes {
+		index[x] = i
+	}
+	for _, e := range g.Edges {
+		reach[index[e.From]] |= 1 << index[e.To]
+	}
+	for k := range n {
+		for i := range n {
+			if reach[i]>>k&1 == 1 {
+				reach[i] |= reach[k]
+			}
+		}
+	}
+	var covered uint8
+	for _, c := range g.Cycles {
+		for i, x := range c {
+			if g.Edge(x, c[(i+1)%len(c)]) == nil {
+				return "a cycle is not closed"
+			}
+			covered |= 1 << index[x]
+		}
+	}
+	for i := range n {
+		if (covered>>i&1 == 1) != (reach[i]>>i&1 == 1) {
+			return fmt.Sprintf("node %d: covered %v", i, covered>>i&1 == 1)
+		}
+	}
+	return ""
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package waitgraph
+
+const mostNodes = 5
