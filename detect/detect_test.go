@@ -143,3 +143,18 @@ func TestDocumented(t *testing.T) {
 func TestDocsPage(t *testing.T) {
 	golden.Check(t, filepath.Join("..", "docs", "detectors.md"), detect.Page())
 }
+
+// TestConfidenceTable keeps the table in docs/lock-model.md equal to the rule.
+func TestConfidenceTable(t *testing.T) {
+	const file, begin, end = "../docs/lock-model.md", "<!-- confidence: go test ./detect -run TestConfidenceTable -update -->\n", "<!-- end of confidence -->\n"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(data), begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the table", file)
+	}
+	golden.Check(t, file, []byte(head+begin+"\n"+string(detect.ConfidenceTable())+"\n"+end+tail))
+}

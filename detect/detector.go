@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/oomtrace/oomtrace/detect/lockmodel"
 	"github.com/oomtrace/oomtrace/detect/waitgraph"
 	"github.com/oomtrace/oomtrace/parse"
 	"github.com/oomtrace/oomtrace/stacks"
@@ -141,56 +140,6 @@ func wrap(s string, width int, indent string) string {
 		col += len(w)
 	}
 	return b.String()
-}
-
-// cycleLevel is the confidence of a cycle (report-json.md, "Confidence"). It
-// also says what holds it down.
-func (inc *Incident) cycleLevel(cycle []*waitgraph.Node) (Level, []string) {
-	level := Confirmed
-	var because []string
-	lower := func(to Level, reason string) {
-		if to < level {
-			level = to
-		}
-		because = append(because, reason)
-	}
-	edges := inc.EdgesOf(cycle)
-	for _, e := range edges {
-		switch {
-		case e.Weak:
-			lower(Possible, fmt.Sprintf("that %s resolves the OOM is an assumption", e.To.Label))
-		case e.Basis == waitgraph.KernelReport || e.Basis == waitgraph.Lockdep || e.Basis == waitgraph.User:
-			// The kernel's or the user's own words.
-		case e.Relation == waitgraph.HeldBy || e.Relation == waitgraph.QueuedBehind || e.Relation == waitgraph.ResolvedByDaemon:
-			if e.Alternatives > 1 {
-				if inc.allLeadBack(e, cycle) {
-					lower(Likely, fmt.Sprintf("%d tasks may hold %s, and every one of them leads back into the cycle", e.Alternatives, e.From.Label))
-				} else {
-					lower(Possible, fmt.Sprintf("%d tasks may hold %s", e.Alternatives, e.From.Label))
-				}
-			} else if !e.Together {
-				lower(Likely, fmt.Sprintf("that %s holds %s is inferred from its frames: same lock class, one candidate, not seen waiting in one snapshot with the waiter", e.To.Label, e.From.Label))
-			}
-		}
-		if t := e.From.Task; t != nil && e.Relation == waitgraph.WaitsFor && e.Basis == waitgraph.FrameModel && e.To.Kind == "lock" {
-			if v := inc.Graph.View(t); v != nil && !v.At.Clean {
-				lower(Likely, fmt.Sprintf("the stack of %s is mixed with foreign lines", t.Name()))
-			}
-		}
-	}
-	return level, because
-}
-
-// allLeadBack: a cycle needs no unique instance. If every holder that the log
-// cannot tell apart leads back to the waiter, the waiter is stuck whichever
-// it is.
-func (inc *Incident) allLeadBack(e *waitgraph.Edge, cycle []*waitgraph.Node) bool {
-	for _, o := range inc.Graph.Out(e.From) {
-		if o.Relation == e.Relation && !inc.reaches(o.To, e.From) {
-			return false
-		}
-	}
-	return true
 }
 
 func (inc *Incident) reaches(from, to *waitgraph.Node) bool {
@@ -333,13 +282,4 @@ func who(t *stacks.Task) string {
 		return fmt.Sprintf("pid %d", t.Pid)
 	}
 	return t.Name()
-}
-
-func holdsText(v *waitgraph.View, class *lockmodel.Class) string {
-	for _, h := range v.Holds {
-		if h.Class == class {
-			return h.Frame.Func
-		}
-	}
-	return ""
 }

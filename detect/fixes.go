@@ -34,7 +34,6 @@ var (
 	fixDying    = Fix{Commit: "a4ebf1b6ca1e", Subject: "memcg: prohibit unconditional exceeding the limit of dying tasks", First: "5.16", Builds: []string{"5.15.135 stable"}}
 	fixPF       = Fix{Commit: "60e2793d440a", Subject: "mm, oom: do not trigger out_of_memory from the #PF", First: "5.16", Builds: []string{"5.15.135 stable", "Ubuntu 4.15.18 and 5.4.195"}}
 	fixMargin   = Fix{Commit: "1378b37d03e8", Subject: "memcg, oom: check memcg margin for parallel oom", First: "5.9"}
-	fixExec     = Fix{Commit: "eea9673250db", Subject: "exec: Add exec_update_mutex to replace cred_guard_mutex", First: "5.7"}
 )
 
 func trapSeries() []Fix {

@@ -1,7 +1,6 @@
 package waitgraph
 
 import (
-	"fmt"
 	"slices"
 
 	"gonum.org/v1/gonum/graph/simple"
@@ -38,11 +37,18 @@ const (
 
 // The bases of edges, strongest first.
 const (
-	KernelReport = "kernel_report"
-	Lockdep      = "lockdep"
-	FrameModel   = "frame_model"
-	User         = "user"
+	KernelReport    = "kernel_report"
+	Lockdep         = "lockdep"
+	ContentionEvent = "contention_event"
+	Trace           = "trace"
+	FrameModel      = "frame_model"
+	User            = "user"
 )
+
+// Bases lists them.
+func Bases() []string {
+	return []string{KernelReport, Lockdep, ContentionEvent, Trace, FrameModel, User}
+}
 
 // Edge is one dependency.
 type Edge struct {
@@ -275,5 +281,3 @@ type Options struct {
 	Handlers []string // pid or comm of userspace OOM handlers
 	Daemons  []string // pid or comm of FUSE daemons
 }
-
-func why(format string, a ...any) string { return fmt.Sprintf(format, a...) }
