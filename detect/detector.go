@@ -192,7 +192,7 @@ func edgeText(e *waitgraph.Edge) string {
 	case waitgraph.ResolvedByHandler:
 		return fmt.Sprintf("%s ends when its userspace handler %s acts (%s)", e.From.Label, e.To.Label, how)
 	case waitgraph.ResolvedByDaemon:
-		return fmt.Sprintf("%s comes from the FUSE daemon %s (%s)", e.From.Label, e.To.Label, how)
+		return fmt.Sprintf("%s is up to %s (%s)", e.From.Label, e.To.Label, how)
 	}
 	return ""
 }

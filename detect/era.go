@@ -63,6 +63,13 @@ func eraByRelease(release string) string {
 	}
 	at := func(major, minor int) bool { return v.Compare(lockmodel.Version{Major: major, Minor: minor}) >= 0 }
 	switch {
+	case strings.Contains(release, "el6uek"), strings.Contains(release, "el7uek"):
+		if v.Compare(lockmodel.Version{Major: 3, Minor: 8, Patch: 13}) == 0 {
+			if b := build(release); b[0] > 68 || b[0] == 68 && b[1] >= 2 {
+				return "synchronize" // 3.8.13-68.2.1
+			}
+			return "trap"
+		}
 	case strings.Contains(release, ".el6"):
 		// CVE-2014-8171: 2.6.32-504.16.1.el6 carries the 3.12 series, and 2.6.32-220.69.1 (6.2 AUS).
 		if b := build(release); b[0] > 504 || b[0] == 504 && b[1] >= 16 || b[0] == 220 && b[1] >= 69 {
@@ -76,13 +83,6 @@ func eraByRelease(release string) string {
 		return "trap"
 	case strings.Contains(release, ".el8"):
 		return "kill_in_charge" // 4.18.0-147 has the 4.19 scheme
-	case strings.Contains(release, "el6uek"), strings.Contains(release, "el7uek"):
-		if v.Compare(lockmodel.Version{Major: 3, Minor: 8, Patch: 13}) == 0 {
-			if b := build(release); b[0] > 68 || b[0] == 68 && b[1] >= 2 {
-				return "synchronize" // 3.8.13-68.2.1
-			}
-			return "trap"
-		}
 	}
 	switch {
 	case at(6, 11):

@@ -101,6 +101,9 @@ func (inc *Incident) trapFound(i int, c []*waitgraph.Node, charger *stacks.Task,
 		doing = "waits in a charge"
 	}
 	f.Summary = fmt.Sprintf("%s holds %s while it %s in %s; victim %s needs that lock to exit", who(charger), locks, doing, strings.TrimPrefix(group, "memcg OOM of "), who(victim))
+	if exit.Weak {
+		f.Summary = fmt.Sprintf("%s holds %s while it %s in a memcg OOM; if %s, which needs that lock, is the victim, neither can go on", who(charger), locks, doing, who(victim))
+	}
 	if locks == "" {
 		f.Summary = fmt.Sprintf("%s %s in %s, and its victim %s cannot exit before that ends", who(charger), doing, group, who(victim))
 	}

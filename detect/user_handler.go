@@ -91,6 +91,11 @@ func runUserHandler(d *Detector, inc *Incident) []Found {
 		f := Found{Verdict: "hang", Confidence: Likely, Cycle: -1, Tasks: sleepers, Evidence: sortRefs(refs)}
 		f.Summary = fmt.Sprintf("%s in a memcg OOM that the kernel does not resolve (OOM killer disabled): only a userspace handler or a higher limit ends it", sleepText(sleepers))
 		f.Explanation = []string{"no kill of this group is in the log, so the kernel's OOM killer is off there (oom_kill_disable), or the log lacks its report"}
+		if inc.Snap.CapturesOnly() {
+			f.Confidence = Possible
+			f.Summary = fmt.Sprintf("%s in a memcg OOM: its userspace handler has not acted (OOM killer disabled), or its victim cannot exit", sleepText(sleepers))
+			f.Explanation = []string{"only captured stacks are at hand; the kernel log would tell whether a victim was killed"}
+		}
 		if holding {
 			f.Explanation = append(f.Explanation, "the sleepers hold the locks of their system calls meanwhile: whoever needs one waits with them")
 		} else {

@@ -69,6 +69,12 @@ func (s *Snapshot) Task(pid int) *Task { return s.byPid[pid] }
 // show it: the user can name a handler or daemon that sits in no stack.
 func (s *Snapshot) Name(pid int) *Task { return s.task(pid, true, "") }
 
+// CapturesOnly reports whether nothing of a kernel log is known, only stacks
+// that somebody captured or pasted.
+func (s *Snapshot) CapturesOnly() bool {
+	return len(s.OOMs)+len(s.Kills)+len(s.Hung)+len(s.Dumps)+len(s.Notes) == 0 && s.Release == ""
+}
+
 // Task is one task with all its sightings, in Order.
 type Task struct {
 	ID        string // "task:47", or "task:#1" for a stack that names no pid

@@ -122,8 +122,17 @@ func (b *builder) holding(v *View) bool {
 	if v.At.State == 'D' && v.Task.Unblocked != nil {
 		return false
 	}
-	// A running task releases by itself, and soon.
 	return v.At.State != 'R'
+}
+
+// runs reports whether a task was running when it was last seen, and is not
+// known to sit in a charge.
+func (b *builder) runs(v *View) bool { return v.At.State == 'R' && b.trapped[v.Task] == nil }
+
+// runsHolding: a running task holds what its stack shows (lock-model §1 rule
+// 7), for the moment of that dump only.
+func (b *builder) runsHolding(v *View) bool {
+	return v.At.State == 'R' && v.At.Dump != 0 && v.Task.Gone == nil
 }
 
 // chargers finds the tasks that sit in a memcg OOM.
@@ -233,6 +242,9 @@ func (b *builder) resources() {
 		}
 		n := b.resourceNode(v)
 		b.waitEdge(v, n, FrameModel)
+		if w.Class != nil && w.Class.Name == "journal_commit" {
+			b.commitEdge(v, n)
+		}
 		if w.Class == nil || w.Class.Name != "fuse_reply" {
 			continue
 		}
@@ -253,6 +265,29 @@ func (b *builder) resources() {
 			b.add(e)
 		}
 	}
+}
+
+// commitEdge: a journal commit is done by the journal's thread, if exactly one
+// is seen in a commit on that kind of file system.
+func (b *builder) commitEdge(v *View, n *Node) {
+	var thread *View
+	for _, o := range b.Views {
+		if o == v || o.Task.Gone != nil || !slices.ContainsFunc(o.At.Frames(), func(f *parse.Frame) bool {
+			fn := lockmodel.Fold(f.Func)
+			return fn == "jbd2_journal_commit_transaction" || fn == "journal_commit_transaction"
+		}) {
+			continue
+		}
+		if thread != nil {
+			return
+		}
+		thread = o
+	}
+	if thread == nil {
+		return
+	}
+	b.add(&Edge{From: n, To: b.taskNode(thread.Task), Relation: ResolvedByDaemon, Basis: FrameModel, Alternatives: 1, Together: b.together(v, thread),
+		Evidence: []Ref{{thread.At.Span.Input, thread.At.Span.First}}, Why: []string{"the only thread that is seen in a journal commit"}})
 }
 
 func (b *builder) resourceNode(v *View) *Node {

@@ -35,7 +35,7 @@ type waiter struct {
 func (b *builder) locks() {
 	holders := map[*lockmodel.Class][]*View{}
 	for _, v := range b.Views {
-		if len(v.Holds) == 0 || !b.holding(v) {
+		if len(v.Holds) == 0 || !b.holding(v) && !b.runsHolding(v) {
 			continue
 		}
 		for _, h := range v.Holds {
@@ -148,7 +148,9 @@ func (b *builder) consider(w *waiter, h *View, hold Hold) {
 	if wait.Mode == lockmodel.Shared && hold.Mode == lockmodel.Shared && !b.writerWaits(w, h) {
 		return // readers do not exclude each other
 	}
-	if hold.Mode == lockmodel.Count && wait.Mode != lockmodel.Exclusive {
+	// Who takes one more count waits for nobody; who waits for the count to
+	// drain (a journal commit for its handles) waits for every holder.
+	if hold.Mode == lockmodel.Count && wait.Mode != lockmodel.Exclusive && wait.Fact.Verb != lockmodel.Waits {
 		return
 	}
 	if !instanceFits(wait.Instance, hold.Instance) {
@@ -161,13 +163,19 @@ func (b *builder) consider(w *waiter, h *View, hold Hold) {
 	a, c := w.view.Task, h.Task
 	known := a.Tgid != 0 && c.Tgid != 0
 	switch {
-	case wait.Instance == "own_mm" && hold.Instance == "own_mm" && known && a.Tgid != c.Tgid:
+	case wait.Instance == "own_mm" && hold.Instance == "own_mm" && (known && a.Tgid != c.Tgid || !known && !maybeThreads(w.view, h)):
 		return // another process's mm
 	case wait.Instance == "target_mm" && known && a.Tgid == c.Tgid:
 		return // a process reads another one's mm
 	}
 	cand := candidate{task: c, view: h, hold: hold, basis: FrameModel, refs: []Ref{{h.At.Span.Input, hold.Frame.Line}}}
 	cand.why = append(cand.why, holdWhy(hold))
+	if b.runs(h) {
+		if h.At.Dump != w.view.At.Dump || h.At.Span.Input != w.view.At.Span.Input {
+			return // it may have let go since
+		}
+		cand.why = append(cand.why, "it runs, so it may release the lock by itself")
+	}
 	if h.At.Report != nil {
 		cand.why = append(cand.why, "its last known place is its own OOM report")
 	}
@@ -255,9 +263,7 @@ func (b *builder) narrow(w *waiter) {
 		step("only a writer keeps a reader out", func(c candidate) bool { return c.hold.Mode == lockmodel.Exclusive })
 	}
 	step("a lock that the stack proves outranks one that it cannot tell (per-VMA locks)", func(c candidate) bool { return !c.hold.Maybe })
-	step("holders that wait outrank holders that run", func(c candidate) bool {
-		return b.trapped[c.task] != nil || c.view.Wait != nil || c.view.At.State == 'D'
-	})
+	step("holders that wait outrank holders that run", func(c candidate) bool { return !b.runs(c.view) })
 	step("the waiter is the victim of this holder's OOM", func(c candidate) bool { return b.sameStory(w.view.Task, c.task) })
 	if wait.FS != "" {
 		step("frames that name the same file system outrank frames that name none", func(c candidate) bool { return c.hold.FS == wait.FS })
@@ -273,6 +279,15 @@ func exact(w *Wait, h Hold) int {
 		n++
 	}
 	return n
+}
+
+// maybeThreads: before 6.12 no dump prints process ids. Two tasks are then taken
+// for threads of one process if something suggests it: the name, the user stack
+// addresses, or the same parent and neighbouring thread ids.
+func maybeThreads(a, b *View) bool {
+	t, o := a.Task, b.Task
+	near := t.HasPpid && o.HasPpid && t.Ppid == o.Ppid && max(t.Pid, o.Pid)-min(t.Pid, o.Pid) <= 16
+	return t.Comm != "" && t.Comm == o.Comm || near || sameSpace(a.At, b.At)
 }
 
 // sameSpace compares the user stack pointers of two dumps: threads of one

@@ -115,6 +115,33 @@ func (b *builder) victimEdges() {
 				ed.Why = append(ed.Why, "the heading above its stack names it as the victim: "+strconv.Quote(t.Label))
 			}
 		}
+		if len(b.out[n]) == 0 && b.Snap.CapturesOnly() {
+			b.assumedVictims(n)
+		}
+	}
+}
+
+// assumedVictims: where only stacks were captured and no kernel log, a task
+// that waits for a lock of a trapped charger may be the victim or may not.
+func (b *builder) assumedVictims(n *Node) {
+	for _, e := range slices.Clone(b.in[n]) {
+		charger := e.From.Task
+		if charger == nil || b.trapped[charger] == nil || b.trapped[charger].View.Charge.Kind == SynchronizeWait {
+			continue
+		}
+		for _, held := range b.in[e.From] {
+			if held.Relation != HeldBy {
+				continue
+			}
+			for _, w := range b.in[held.From] {
+				v := b.views[w.From.Task]
+				if v == nil || v.Wait == nil || v.Wait.Killable || b.trapped[w.From.Task] != nil {
+					continue
+				}
+				b.add(&Edge{From: n, To: w.From, Relation: ResolvedByExit, Basis: FrameModel, Weak: true, Evidence: []Ref{{v.At.Span.Input, v.Wait.Frame.Line}},
+					Why: []string{"an assumption: there is no OOM report that names the victim, and this task waits for a lock of the charging one"}})
+			}
+		}
 	}
 }
 
