@@ -155,7 +155,13 @@ func readOne(i int, src Source) (res parse.Result, events []parse.Event) {
 	r, err := src.Open()
 	if err == nil {
 		defer r.Close()
-		res, err = parse.Read(r, parse.Options{Input: i}, func(e parse.Event) { events = append(events, e) })
+		var tr stacks.Tracer // a trace streams: its events are not kept
+		res, err = parse.Read(r, parse.Options{Input: i}, func(e parse.Event) {
+			if !tr.Take(e) {
+				events = append(events, e)
+			}
+		})
+		events = append(events, tr.End()...)
 	}
 	if err != nil {
 		res.Diagnostics = append(res.Diagnostics, parse.Diagnostic{Line: res.Lines, Severity: "error", Code: "unreadable", Message: err.Error()})

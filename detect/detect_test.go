@@ -68,7 +68,7 @@ func TestDetectors(t *testing.T) {
 	}
 	dirs, _ := os.ReadDir("testdata")
 	for _, d := range dirs {
-		if !slices.Contains(detect.IDs(), d.Name()) {
+		if d.Name() != "quiet" && !slices.Contains(detect.IDs(), d.Name()) {
 			t.Errorf("testdata/%s is of no detector", d.Name())
 		}
 	}

@@ -34,6 +34,11 @@ var (
 	fixDying    = Fix{Commit: "a4ebf1b6ca1e", Subject: "memcg: prohibit unconditional exceeding the limit of dying tasks", First: "5.16", Builds: []string{"5.15.135 stable"}}
 	fixPF       = Fix{Commit: "60e2793d440a", Subject: "mm, oom: do not trigger out_of_memory from the #PF", First: "5.16", Builds: []string{"5.15.135 stable", "Ubuntu 4.15.18 and 5.4.195"}}
 	fixMargin   = Fix{Commit: "1378b37d03e8", Subject: "memcg, oom: check memcg margin for parallel oom", First: "5.9"}
+
+	fixNOFS      = Fix{Commit: "f9c645621a28", Subject: "memcg, oom: don't require __GFP_FS when invoking memcg OOM killer", First: "5.4", Builds: []string{"Ubuntu 4.15.18"}}
+	fixHigh      = Fix{Commit: "9ea9cb00a82b", Subject: "mm: memcontrol: fix GFP_NOFS recursion in memory.high enforcement", First: "6.6", Note: "keeps reclaim out of the file system; the throttling itself stays"}
+	fixWriteback = Fix{Commit: "ecf5fc6e9654", Subject: "mm, vmscan: Do not wait for page writeback for GFP_NOFS allocations", First: "4.2", Note: "tagged for stable 3.6 and later"}
+	fixScope     = Fix{Commit: "81378da64de6", Subject: "jbd2: mark the transaction context with the scope GFP_NOFS context", First: "4.12"}
 )
 
 func trapSeries() []Fix {

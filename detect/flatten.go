@@ -98,8 +98,10 @@ func (inc *Incident) verdict(out *report.Incident, lead *Found) {
 }
 
 func (inc *Incident) kindText(f *Found) string {
-	if f.Cycle >= 0 && inc.through(inc.Cycles[f.Cycle], waitgraph.ResolvedByExit) != nil {
-		return "memcg OOM trap: "
+	if f.Cycle >= 0 {
+		if e := inc.through(inc.Cycles[f.Cycle], waitgraph.ResolvedByExit); e != nil && e.From.Class != waitgraph.SystemOOM {
+			return "memcg OOM trap: "
+		}
 	}
 	return ""
 }
@@ -389,7 +391,7 @@ func contextName(c parse.Context) string {
 }
 
 func sourceName(s parse.Source) string {
-	return [...]string{"call_trace", "oom_report", "hung_task", "sysrq", "proc_stack", "call_trace"}[s]
+	return [...]string{"call_trace", "oom_report", "hung_task", "sysrq", "proc_stack", "call_trace", "ftrace"}[s]
 }
 
 // role is what a task is in the incident, the most telling one.

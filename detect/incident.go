@@ -26,6 +26,8 @@ type Incident struct {
 	// Past are OOM waits that earlier dumps show and later ones do not.
 	Past []*stacks.Sighting
 
+	spins []spin // tasks that loop in a charge
+
 	nodes map[*waitgraph.Node]bool
 }
 
@@ -82,7 +84,7 @@ func incidents(g *waitgraph.Graph) []*Incident {
 			out = append(out, &Incident{Snap: g.Snap, Graph: g, Episodes: []*waitgraph.Episode{e}, nodes: map[*waitgraph.Node]bool{}})
 		}
 	}
-	out = addPast(g, out)
+	out = addSpins(g, addPast(g, out))
 	for _, inc := range out {
 		inc.collectTasks()
 	}
@@ -254,6 +256,9 @@ func (inc *Incident) collectTasks() {
 				add(t)
 			}
 		}
+	}
+	for _, s := range inc.spins {
+		add(s.task)
 	}
 	for _, s := range inc.Past {
 		for _, t := range inc.Snap.Tasks {

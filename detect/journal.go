@@ -12,8 +12,8 @@ var journalStall = &Detector{
 	Title: "the journal cannot commit: a task keeps its handle open while it waits for something else",
 	Means: "The commit thread (kjournald, jbd2/DEV-8) waits until every handle of the transaction is closed. One holder sits in a memcg charge, in reclaim, on a lock or at a frozen " +
 		"file system. New handles and every fsync() wait for the commit: one slow or trapped task stops the whole file system.",
-	Proof: "The commit thread waits in (jbd2_)journal_commit_transaction() for open handles, khungtaskd or a second dump says that it lasts, and a task with an open handle is seen waiting.",
-	Quiet: "A commit thread that waits for its blocks (a slow disk); handles whose holder is not in the log; a circle through the handle (memcg-oom-trap, lock-cycle).",
+	Proof:    "The commit thread waits in (jbd2_)journal_commit_transaction() for open handles, khungtaskd or a second dump says that it lasts, and a task with an open handle is seen waiting.",
+	Quiet:    "A commit thread that waits for its blocks (a slow disk); handles whose holder is not in the log; a circle through the handle (memcg-oom-trap, lock-cycle).",
 	Versions: "all with ext3, ext4 or ocfs2; up to 3.8 ext4 opens the handle before it charges the page (a charge trapped there stops the journal), from 3.9..3.11 on after it",
 	Fixes:    []Fix{fixWriteback, fixScope, fixTrap},
 	Actions: []string{
@@ -54,14 +54,8 @@ var journalStall = &Detector{
 			if v := inc.Graph.View(holders[0]); v.Charge.Kind == waitgraph.ChargeTrap || v.Charge.Kind == waitgraph.ChargeReclaim {
 				f.Explanation = append(f.Explanation, fmt.Sprintf("%s sits in a memcg charge, in %s()", who(holders[0]), v.Charge.Frame.Func))
 			}
-			// Tasks that need the commit wait for it as such; its thread is its only mark.
-			for _, m := range inc.Nodes {
-				if isClass(m, "journal_commit") {
-					if w := inc.queueOf(m, nil); len(w.direct) > 0 {
-						f.Explanation = append(f.Explanation, fmt.Sprintf("%s %s for the commit", taskNames(w.direct, 4), plural(len(w.direct), "waits", "wait")))
-						f.Evidence = sortRefs(append(f.Evidence, w.refs...))
-					}
-				}
+			if len(q.behind) > 0 {
+				f.Explanation = append(f.Explanation, fmt.Sprintf("%s %s for the commit", taskNames(q.behind, 4), plural(len(q.behind), "waits", "wait")))
 			}
 			out = append(out, f)
 		}

@@ -89,23 +89,6 @@ func (q *queue) add(inc *Incident, t *stacks.Task, e *waitgraph.Edge) {
 	q.longest = max(q.longest, t.BlockedS)
 }
 
-// merge adds another queue, each task once.
-func (q *queue) merge(o *queue) {
-	for _, t := range o.direct {
-		if !slices.Contains(q.direct, t) {
-			q.direct = append(q.direct, t)
-		}
-	}
-	for _, t := range o.behind {
-		if !slices.Contains(q.direct, t) && !slices.Contains(q.behind, t) {
-			q.behind = append(q.behind, t)
-		}
-	}
-	q.refs = append(q.refs, o.refs...)
-	q.lasts = q.lasts || o.lasts
-	q.longest = max(q.longest, o.longest)
-}
-
 // stall is a finding about a queue: a hang, confirmed where khungtaskd says
 // how long it lasts.
 func (inc *Incident) stall(q *queue) Found {

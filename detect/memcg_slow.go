@@ -114,19 +114,24 @@ func (inc *Incident) charging(fits func(v *waitgraph.View) bool) []*stacks.Task 
 	return out
 }
 
-// slowQueue is the queue in front of tasks that are slow, not stuck.
+// slowQueue is the queue in front of tasks that are slow, not stuck: those of
+// them that stay or that others wait for, and who waits behind them.
 func (inc *Incident) slowQueue(ts []*stacks.Task) *queue {
 	q := &queue{}
+	seen := map[*waitgraph.Node]bool{}
+	var todo []*waitgraph.Node
 	for _, t := range ts {
-		one := &queue{}
-		for _, e := range inc.Graph.Out(inc.Graph.Node(t.ID)) {
-			one.add(inc, t, e)
+		n := inc.Graph.Node(t.ID)
+		if !inc.lasts(t) && len(inc.Graph.In(n)) == 0 {
+			continue
 		}
-		one.direct = append(one.direct, t)
-		one.merge(inc.queueBehind(t))
-		if one.lasts {
-			q.merge(one)
+		for _, e := range inc.Graph.Out(n) {
+			q.add(inc, t, e)
 		}
+		seen[n] = true
+		todo = append(todo, n)
+		q.direct = append(q.direct, t)
 	}
+	inc.follow(q, seen, todo)
 	return q
 }

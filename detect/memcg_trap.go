@@ -38,19 +38,21 @@ var memcgOOMTrap = &Detector{
 
 func runTrap(d *Detector, inc *Incident) []Found {
 	var out []Found
+	seen := map[[2]*stacks.Task]bool{} // one finding for each pair, however many ways lead round
 	for i, c := range inc.Cycles {
 		exit := inc.through(c, waitgraph.ResolvedByExit)
 		if exit == nil {
 			continue
 		}
 		charger := before(c, exit.From)
-		if charger == nil {
+		if charger == nil || seen[[2]*stacks.Task{charger, exit.To.Task}] {
 			continue
 		}
 		v := inc.Graph.View(charger)
 		if v == nil || !inc.inTrap(charger) {
 			continue
 		}
+		seen[[2]*stacks.Task{charger, exit.To.Task}] = true
 		f := inc.trapFound(i, c, charger, exit)
 		if d.Collect != nil && f.Confidence == Confirmed {
 			f.Collect = []string{}

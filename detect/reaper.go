@@ -15,7 +15,8 @@ var oomReaperFailed = &Detector{
 	Means: "The reaper frees a victim's anonymous memory while the victim itself cannot run. It needs the victim's mmap_lock for read: after 10 tries in about a second it " +
 		"gives up ('unable to reap'), and the next victim may be chosen. Somebody holds the victim's mmap_lock for write, usually one of its own threads in mmap, munmap, brk " +
 		"or fork that waits for I/O, reclaim or a FUSE server.",
-	Proof:    "The kernel's line 'oom_reaper: unable to reap pid:N', with no later line that the same pid was reaped.",
+	Proof: "The kernel's line 'oom_reaper: unable to reap pid:N', with no later line that the same pid was reaped; or 'reaped process N' with at least half of its anonymous and shared memory " +
+		"left (mlocked until 5.15, hugetlb, shared), and the victim seen waiting after that.",
 	Quiet:    "A victim that exits by itself soon after (a later dump or task table lacks it): then the finding says that it ended.",
 	Versions: "4.6 and later",
 	Fixes:    []Fix{fixKillable, fixMunlock},
@@ -31,14 +32,18 @@ var oomReaperFailed = &Detector{
 		var out []Found
 		for _, v := range inc.Victims() {
 			for _, r := range inc.Snap.Reaps {
-				if r.OK || r.Pid != v.Kill.Pid {
+				part := r.OK && waitgraph.Leftover(v.Kill, r) && v.Fate == waitgraph.ReapFailed
+				if r.OK && !part || r.Pid != v.Kill.Pid {
 					continue
 				}
 				f := Found{Verdict: "hang", Confidence: Confirmed, Cycle: -1, Tasks: v.Threads}
 				f.Evidence = []waitgraph.Ref{{Input: r.Span.Input, Line: r.Span.First}}
 				f.Summary = fmt.Sprintf("the oom_reaper could not free the memory of victim %s/%d", v.Kill.Comm, v.Kill.Pid)
 				f.Explanation = []string{"its mmap_lock was not to be had for read in about a second of tries: somebody holds it for write"}
-				if w := inc.mmapWriter(v); w != nil {
+				if part {
+					f.Summary = fmt.Sprintf("the oom_reaper had to leave most of the memory of victim %s/%d, and the victim does not exit", v.Kill.Comm, v.Kill.Pid)
+					f.Explanation = []string{fmt.Sprintf("%d kB of anonymous and %d kB of shared memory stay: mlocked (until 5.15), hugetlb or shared pages are not reaped", max(r.AnonKB, 0), max(r.ShmemKB, 0))}
+				} else if w := inc.mmapWriter(v); w != nil {
 					f.Tasks = append(f.Tasks, w)
 					thread := "a thread of the same process"
 					if w.Tgid == 0 && w.Pid != v.Kill.Pid {

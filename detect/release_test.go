@@ -17,7 +17,6 @@ func TestExplainRelease(t *testing.T) {
 		"2.6.32-504.16.1.el6":     "synchronize",
 		"4.15.0-46-generic":       "synchronize",
 		"2.6.32-358.el6.x86_64":   "trap",
-		"3.8.13-68.2.1.el6uek":    "synchronize",
 		"5.10.0-28-amd64 #1 SMP ": "kill_in_charge",
 	} {
 		text, ok := ExplainRelease(release)

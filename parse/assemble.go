@@ -24,6 +24,11 @@ type assembler struct {
 	now   *line   // the line being read
 	head  heading // the line above a pasted stack
 
+	same        string  // text of the last line
+	sameBoot    float64 // its time
+	twice       int     // over 0 while every line comes twice
+	pend        []line  // a line that came twice, and the one after it
+
 	hungPid     int    // of the last hung-task report, until its task header came
 	hungComm    string // likewise
 	hungRelease string
@@ -35,7 +40,7 @@ type assembler struct {
 }
 
 func (a *assembler) idle() bool {
-	return a.oom == nil && a.hung == nil && a.task == nil && a.hdr == nil && a.tr == nil &&
+	return len(a.pend) == 0 && a.oom == nil && a.hung == nil && a.task == nil && a.hdr == nil && a.tr == nil &&
 		a.locks == nil && a.splat == nil && a.dump == nil
 }
 
@@ -80,11 +85,54 @@ func (a *assembler) touch(m *Meta, ln *line) {
 	m.End = st
 }
 
-// line is the walk of one line: the open records may take it, then the kinds
-// are asked, then it is noise.
+// line drops what comes twice, as where two agents log one console. A frame of
+// a recursive function and lines of two CPUs may be alike too, so a line is
+// dropped only where the next one comes twice as well.
 func (a *assembler) line(ln *line) {
-	a.now = ln
 	s := trim(ln.text)
+	if len(a.pend) == 0 {
+		switch {
+		case s != a.same || ln.boot != a.sameBoot || s == "":
+			if a.twice > 0 {
+				a.twice--
+			}
+			a.walk(ln, s)
+		case a.twice > 0:
+			a.twice = 2
+		default:
+			a.pend = append(a.pend, *ln)
+		}
+		return
+	}
+	last := &a.pend[len(a.pend)-1]
+	again := s == trim(last.text) && ln.boot == last.boot
+	if len(a.pend) == 1 && !again {
+		a.pend = append(a.pend, *ln)
+		return
+	}
+	if len(a.pend) == 2 && again {
+		a.pend = a.pend[:0]
+		a.twice = 2
+		a.walk(ln, s)
+		return
+	}
+	a.undo()
+	a.line(ln)
+}
+
+// undo walks the lines held back: they are no copies.
+func (a *assembler) undo() {
+	held := a.pend
+	a.pend = nil
+	for i := range held {
+		a.walk(&held[i], trim(held[i].text))
+	}
+}
+
+// walk is the walk of one line: the open records may take it, then the kinds
+// are asked, then it is noise.
+func (a *assembler) walk(ln *line, s string) {
+	a.now, a.same, a.sameBoot = ln, s, ln.boot
 	if s == "" {
 		a.blank()
 		return
@@ -209,6 +257,7 @@ func (a *assembler) boundary() {
 
 // end closes the stream. What is open has been cut.
 func (a *assembler) end() {
+	a.undo()
 	if t := a.tr; t != nil && t.task != nil && !t.paste && !t.done && (len(t.Frames) == 0 || t.reliable()) {
 		a.cutTask(t.task)
 	} else if t == nil && a.task != nil {

@@ -10,7 +10,7 @@ const maxStreams = 1024
 // line routes one line to its stream. Without caller ids there is one stream
 // and lines of several contexts may be mixed in it.
 func (p *parser) line(ln *line) {
-	if ln.foreign {
+	if ln.foreign || p.ft.inLog(ln) {
 		return
 	}
 	key := streamKey{ln.host, ln.caller}

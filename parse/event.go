@@ -29,7 +29,7 @@ type Meta struct {
 func (m *Meta) Head() *Meta { return m }
 
 // Event is one record of the log: *OOM, *Kill, *Reap, *HungTask, *Blocker,
-// *Task, *Locks, *Lockdep, *Dump, *Boot or *Note.
+// *Task, *Locks, *Lockdep, *Dump, *Boot, *Note, *TraceEvent or *TraceInfo.
 type Event interface{ Head() *Meta }
 
 // Context is the stack a frame was found on.
@@ -81,6 +81,7 @@ const (
 	SourceSysrq
 	SourceProc
 	SourceNMI // "NMI backtrace for cpu": the task is running
+	SourceFtrace
 )
 
 // Task is one sighting of one task: a sysrq or hung-task dump, a
@@ -102,6 +103,7 @@ type Task struct {
 	Memcg     string // "" if the capture does not tell
 	Trace     *Trace // nil if none was printed
 	Dump      int    // number of the sysrq dump it stands in, 0 for none
+	Over      bool   // of a trace, which shows that the task went on
 }
 
 // Dump is one whole sysrq-w or sysrq-t (Show Blocked State, Show State).
@@ -171,6 +173,7 @@ type OOM struct {
 	Format      string // "2.6.32" "3.2" "3.8" "4.9" "5.0": the oldest release that prints this form, "" if unknown
 	Trace       *Trace
 	Kills       []*Kill // the kills printed inside the report
+	Traced      bool    // no report: events of a trace tell of the OOM
 }
 
 // Kill is one "Killed process" line. Sizes are kB, -1 if not printed.
@@ -184,6 +187,7 @@ type Kill struct {
 	FileKB    int64
 	ShmemKB   int64
 	Report    *OOM // nil if it stands outside a report (rate limit, oom.group)
+	Traced    bool // no line of the log: oom:mark_victim of a trace
 }
 
 // Reap is one oom_reaper line. Sizes are kB, -1 if not printed.
@@ -257,7 +261,7 @@ type Boot struct {
 // Note is a single line that bears on an OOM incident.
 type Note struct {
 	Meta
-	Kind string // no_killable fault_retry already_exiting suppressed pinned lockdep_off panic_on_oom group_kill sharing
+	Kind string // no_killable fault_retry already_exiting suppressed pinned lockdep_off panic_on_oom group_kill sharing mount ("FS DEVICE")
 	Text string
 	Pid  int // 0 if the line names no task
 	Comm string

@@ -11,12 +11,16 @@ type line struct {
 	text    string
 	boot    float64
 	hasBoot bool
+	framed  bool   // a prefix was taken off
+	stamped bool   // the prefix shows that printk wrote it
+	foreign bool   // another program's line
+	vendor  bool   // a vendor's prefix may follow the stamp
+	part    byte   // of a CRI line: 'P' goes on, 'F' ends
 	wall    string // as printed, see normalWall
 	host    string
 	caller  string
-	framed  bool // a prefix was taken off
-	stamped bool // the prefix shows that printk wrote it
-	foreign bool // another program's line
+	bootID  string // of the journal
+	frag    *span  // of an extended netconsole record, nil if it is whole
 }
 
 // framing is one way to wrap lines. The table is what Result.Framing names
@@ -40,74 +44,235 @@ const (
 	frameConsole
 	frameSyslog
 	frameJournal
+	frameJournalJSON
+	frameJournalExport
+	frameJournalVerbose
+	frameJSONLines
+	frameCRI
+	frameLogcat
+	frameCSV
+	framePstore
+	frameLogger
 	frameProc
 	numFramings
 
 	frameDecoded = -1 // dmesg -x's "kern  :warn  : ", around any of dmesg's stamps
+	frameNumber  = -2 // line numbers and the like, around anything
 )
 
 var framings = [numFramings]framing{
-	framePlain:   {"plain", "text without any prefix, pasted or quoted", ` generic_file_aio_write+0x76/0xf0`},
-	frameDmesg:   {"dmesg", "dmesg, with or without -x; the serial console", `[   12.345678] sysrq: Show State`},
-	frameCtime:   {"dmesg_ctime", "dmesg -T", `[Sun Nov 22 18:33:16 2026] sysrq: Show State`},
-	frameIso:     {"dmesg_iso", "dmesg --time-format iso", `2026-11-22T18:33:16,000001+00:00 sysrq: Show State`},
-	frameReltime: {"dmesg_reltime", "dmesg -e or -H", `[Nov22 19:12] sysrq: Show State`},
-	frameDelta:   {"dmesg_delta", "dmesg -d", `[    4.730872 <    0.435159>] sysrq: Show State`},
-	frameJSON:    {"dmesg_json", "dmesg --json", `"msg": "sysrq: Show State"`},
-	frameKmsg:    {"kmsg", "/dev/kmsg records, extended netconsole", `4,367,4730872,-,caller=T1;sysrq: Show State`},
-	frameConsole: {"console", "dmesg -r, console with levels", `<4>[   12.345678] sysrq: Show State`},
-	frameSyslog:  {"syslog", "syslog files, RFC 3164 or with ISO time", `Mar 10 11:19:17 web kernel: [   12.345678] sysrq: Show State`},
-	frameJournal: {"journal", "journalctl short, short-iso, short-monotonic, short-unix, short-full", `Mar 10 11:19:17 web kernel: sysrq: Show State`},
-	frameProc:    {"proc_stack", "/proc/PID/stack files, concatenated", `[<0>] do_truncate+0x84/0xe0`},
+	framePlain:          {"plain", "text without any prefix, pasted or quoted", ` generic_file_aio_write+0x76/0xf0`},
+	frameDmesg:          {"dmesg", "dmesg, with or without -x; the serial console; vmcore-dmesg.txt", `[   12.345678] sysrq: Show State`},
+	frameCtime:          {"dmesg_ctime", "dmesg -T", `[Sun Nov 22 18:33:16 2026] sysrq: Show State`},
+	frameIso:            {"dmesg_iso", "dmesg --time-format iso", `2026-11-22T18:33:16,000001+00:00 sysrq: Show State`},
+	frameReltime:        {"dmesg_reltime", "dmesg -e or -H", `[Nov22 19:12] sysrq: Show State`},
+	frameDelta:          {"dmesg_delta", "dmesg -d", `[    4.730872 <    0.435159>] sysrq: Show State`},
+	frameJSON:           {"dmesg_json", "dmesg --json", `{"dmesg": [{"pri": 6, "time":    12.345678, "msg": "sysrq: Show State"}]}`},
+	frameKmsg:           {"kmsg", "/dev/kmsg records; extended netconsole, fragments too", `4,367,4730872,-,caller=T1;sysrq: Show State`},
+	frameConsole:        {"console", "dmesg -r, console with levels, Android's last_kmsg", `<4>[   12.345678] sysrq: Show State`},
+	frameSyslog:         {"syslog", "syslog files: RFC 3164, ISO time, RFC 5424", `Mar 10 11:19:17 web kernel: [   12.345678] sysrq: Show State`},
+	frameJournal:        {"journal", "journalctl -o short and its variants, with-unit", `Mar 10 11:19:17 web kernel: sysrq: Show State`},
+	frameJournalJSON:    {"journal_json", "journalctl -o json, json-pretty, json-seq", `{"_TRANSPORT":"kernel","_HOSTNAME":"web","MESSAGE":"sysrq: Show State"}`},
+	frameJournalExport:  {"journal_export", "journalctl -o export", "__REALTIME_TIMESTAMP=1710069557123456\n_TRANSPORT=kernel\nMESSAGE=sysrq: Show State\n"},
+	frameJournalVerbose: {"journal_verbose", "journalctl -o verbose", "Sun 2024-03-10 11:19:17.123456 UTC [s=1f;i=2;b=3;m=4;t=5;x=6]\n    _TRANSPORT=kernel\n    MESSAGE=sysrq: Show State"},
+	frameJSONLines:      {"json_lines", "docker's json-file; exports as JSON with the text in a usual field (message, msg, log, line, text, _raw, ...)", `{"log":"[   12.345678] sysrq: Show State\n","stream":"stdout","time":"2024-03-10T11:19:17.123456789Z"}`},
+	frameCRI:            {"cri", "log files of Kubernetes containers", `2024-03-10T11:19:17.123456789Z stdout F [   12.345678] sysrq: Show State`},
+	frameLogcat:         {"logcat", "logcat -b kernel", `03-10 11:19:17.123     0     0 I sysrq   : Show State`},
+	frameCSV:            {"csv", "tables with the text in a column of a usual name", "\"time\",\"host\",\"message\"\n\"2024-03-10T11:19:17Z\",\"web\",\"[   12.345678] sysrq: Show State\""},
+	framePstore:         {"pstore", "pstore and ramoops files, the parts in any order", "Panic#1 Part1\n<6>[   12.345678] sysrq: Show State"},
+	frameLogger:         {"logger", "a console with the time stamp of whoever logged it in front", `[2024-03-10 11:19:17.123] [   12.345678] sysrq: Show State`},
+	frameProc:           {"proc_stack", "/proc/PID/stack files, concatenated", `[<0>] do_truncate+0x84/0xe0`},
 }
 
 // framer unwraps the lines of one input. Every line is recognised by itself,
 // so a change of framing inside a file needs no special care; only records of
 // more than one line carry state.
 type framer struct {
-	count    [numFramings]int
-	json     bool // inside dmesg --json
-	jsonBoot float64
-	jsonHas  bool
-	jsonCall string
-	jsonPri  int64
-	last     line // the last framed line: bare lines continue it
-	lastKmsg bool
+	count     [numFramings]int
+	dmesg     bool // inside dmesg --json
+	dmesgBoot float64
+	dmesgHas  bool
+	dmesgCall string
+	dmesgPri  int64
+	last      line // the last framed line: bare lines continue it
+	lastKmsg  bool
+	lines     int
+
+	json    jsonReader
+	journal journalReader
+	csv     csvReader
+	frag    fragment
+	partial string // a CRI line that goes on
+	boot    string // id of the boot that journalctl's "-- Boot" named
+	num     int    // the last line number or column of seconds
+	nums    int    // how many in a row
+	held    line   // a key line that seems to be wrapped
+	hold    bool
+	heldLen int    // of the physical line that held ends with
+	cpu     string // z/VM's prefix of the last line
+	cpuLen  int    // of that line
 }
 
 // unwrap hands each logical line in raw to yield: one, none (JSON keys,
-// dictionary lines), or several (records with escaped line ends).
-func (fr *framer) unwrap(raw string, no int, yield func(line)) {
-	raw = clean(raw)
-	if fr.json || strings.Contains(raw, `"dmesg": [`) {
+// dictionary lines), or several (records with escaped line ends). odd is what
+// may be unusual in it.
+func (fr *framer) unwrap(raw string, no int, odd oddity, yield func(line)) {
+	fr.lines++
+	if fr.journal.open() && fr.journalLine(raw, no, yield) {
+		return
+	}
+	if odd != 0 {
+		raw = clean(raw, odd)
+	}
+	if fr.csv.open() && fr.csvLine(raw, no, yield) {
+		return
+	}
+	if fr.dmesg {
 		if fr.dmesgJSON(raw, no, yield) {
 			return
 		}
+	} else if fr.json.open() {
+		if fr.jsonLine(raw, no, yield) {
+			return
+		}
 	}
-	ln := line{no: no, text: raw}
-	kind := framePlain
-	s := raw
-	if t := trimLeft(s); t != "" && t[0] == '>' {
+	if raw != "" {
+		switch c := raw[0]; {
+		case c == '{' || c == '[' || c == ' ' || c == '\t' || c == 0x1e:
+			if t := trimLeft(raw); t != "" && (t[0] == '{' || t[0] == '[' || t[0] == 0x1e) && jsonStarts(t) && fr.jsonLine(t, no, yield) {
+				return
+			}
+		case c == '_' || c == '"' || isAlpha(c):
+			if c != '[' && fr.starts(raw, no, yield) {
+				return
+			}
+		}
+	}
+	if odd&oddHTML != 0 && strings.IndexByte(raw, '<') >= 0 {
+		raw = dropTags(raw)
+		for {
+			i := strings.IndexByte(raw, '\n')
+			if i < 0 {
+				break
+			}
+			fr.physical(raw[:i], no, odd, yield)
+			if raw = raw[i+1:]; raw == "" {
+				return
+			}
+		}
+	}
+	fr.physical(raw, no, odd, yield)
+}
+
+// starts tells whether a container of several lines begins, and takes its
+// first line.
+func (fr *framer) starts(raw string, no int, yield func(line)) bool {
+	switch c := raw[0]; {
+	case c == '_':
+		if strings.HasPrefix(raw, "__CURSOR=") || strings.HasPrefix(raw, "__REALTIME_TIMESTAMP=") || strings.HasPrefix(raw, "__SEQNUM=") {
+			fr.journal = journalReader{export: true}
+			return fr.journalLine(raw, no, yield)
+		}
+	case c == '"':
+		return fr.csvStarts(raw, no, yield)
+	case c == 'S' || c == 'M' || c == 'T' || c == 'W' || c == 'F': // a day of the week
+		if len(raw) > 40 && raw[3] == ' ' && isDigit(raw[4]) && raw[8] == '-' && verboseHead(raw) {
+			fr.journal = journalReader{verbose: true}
+			return fr.journalLine(raw, no, yield)
+		}
+		fallthrough
+	default:
+		if fr.lines == 1 && strings.IndexAny(raw, ",;\t") > 0 {
+			return fr.csvStarts(raw, no, yield)
+		}
+	}
+	return false
+}
+
+func (fr *framer) jsonLine(raw string, no int, yield func(line)) bool {
+	ok := fr.json.line(raw, no, func(e *entry) {
+		kind := frameJSONLines
+		if e.journal() {
+			kind = frameJournalJSON
+		}
+		fr.give(e, kind, yield)
+	})
+	if fr.json.dmesg {
+		fr.json = jsonReader{}
+		return fr.dmesgJSON(raw, no, yield)
+	}
+	return ok
+}
+
+// end hands out what waits for more lines.
+func (fr *framer) end(yield func(line)) {
+	fr.json.end(func(e *entry) {
+		kind := frameJSONLines
+		if e.journal() {
+			kind = frameJournalJSON
+		}
+		fr.give(e, kind, yield)
+	})
+	fr.journalEnd(yield)
+	fr.csvEnd(yield)
+	fr.fragEnd(yield)
+	fr.release(yield)
+}
+
+// physical unwraps one line of text.
+func (fr *framer) physical(raw string, no int, odd oddity, yield func(line)) {
+	if odd&oddRepeat != 0 {
+		if n, rest, ok := repeated(raw); ok {
+			for range n {
+				fr.text(line{no: no, text: rest}, framePlain, odd, yield)
+			}
+			return
+		}
+	}
+	fr.text(line{no: no, text: raw}, framePlain, odd, yield)
+}
+
+// text unwraps ln.text, of which a container of the given kind has been taken
+// off already.
+func (fr *framer) text(ln line, kind int, odd oddity, yield func(line)) {
+	s := ln.text
+	size := len(s)
+	t := trimLeft(s)
+	if t != "" && t[0] == '>' {
 		s = unquote(t)
 		ln.text = s
+		t = trimLeft(s)
 	}
 	if fr.lastKmsg && len(s) > 1 && s[0] == ' ' && dictLine(s) {
 		return
 	}
-	t := trimLeft(s)
-	kmsg := false
+	kmsg, outer := false, kind
+	inner := ln.framed // a container's text: only a stamp makes it printk's
 	if t != "" {
-		switch c := t[0]; {
-		case c == '[' || c == '<' || isDigit(c) || isAlpha(c) || c >= 0x80:
-			for range 5 { // syslog around console around dmesg
+		c := t[0]
+		if c == '|' && strings.HasPrefix(t, "| [") {
+			t = t[2:]
+			c = '['
+		}
+		if c == '[' || c == '<' || isDigit(c) || isAlpha(c) || c >= 0x80 {
+			for range 6 { // syslog around console around dmesg
 				k, rest, ok := ln.prefix(t, kind)
 				if !ok {
 					break
 				}
 				switch {
-				case k == frameDecoded:
+				case k == frameDecoded || k == frameNumber:
 				case kind == framePlain, kind == frameConsole && k != frameDmesg, kind == frameDmesg && k == frameJournal:
 					kind = k
+				case kind == frameLogger && k == frameKmsg:
+					kind = k
+				case (kind == frameCtime || kind == frameDmesg) && outer == framePlain && (k == frameDmesg || k == frameKmsg):
+					kind, ln.wall = frameLogger, ""
+				}
+				if k == frameCRI {
+					if rest, ok = fr.whole(ln.part, rest); !ok {
+						return
+					}
 				}
 				ln.framed, kmsg = true, k == frameKmsg
 				ln.text, t = rest, trimLeft(rest)
@@ -115,55 +280,116 @@ func (fr *framer) unwrap(raw string, no int, yield func(line)) {
 					break
 				}
 			}
+			if isDigit(c) && !ln.framed || inner && isDigit(c) && kind == outer {
+				fr.column(&ln, t)
+			}
 			if ln.framed && kind == framePlain {
 				kind = frameDmesg
 			}
 		}
 	}
+	if ln.vendor && !ln.foreign {
+		ln.vendorPrefix()
+	}
 	fr.lastKmsg = kmsg
+	if fr.zvm(&ln, s, size, yield) {
+		return
+	}
 	if !ln.framed {
 		fr.bare(&ln)
 	} else if !ln.foreign {
+		if ln.host == "" && kind == frameJournal {
+			ln.bootID = fr.boot
+		} else if kind == frameJournal && fr.boot != "" {
+			ln.bootID = fr.boot
+		}
 		fr.last = ln
 	}
 	if !ln.foreign && ln.text != "" {
 		fr.count[kind]++
 	}
-	if kmsg && strings.Contains(ln.text, `\x`) {
-		splitLines(unescape(ln.text), ln, yield)
+	if odd&(oddBackslash|oddHash) != 0 && !ln.foreign {
+		if kmsg && strings.Contains(ln.text, `\x`) {
+			if ln.frag != nil {
+				ln.text = unescape(ln.text)
+			} else {
+				fr.split(unescape(ln.text), ln, size, yield)
+				return
+			}
+		}
+		if odd&oddHash != 0 && (kind == frameSyslog || kind == frameJournal) && strings.Contains(ln.text, "#01") {
+			fr.split(syslogEscapes.Replace(ln.text), ln, size, yield)
+			return
+		}
+		if ln.stamped && strings.Contains(ln.text, `\x0`) {
+			fr.split(blankEscapes.Replace(ln.text), ln, size, yield)
+			return
+		}
+	}
+	if ln.frag != nil || fr.frag.open {
+		fr.fragLine(ln, yield)
 		return
 	}
-	yield(ln)
+	if len(ln.text) > 60 && fr.folded(ln, size, yield) {
+		return
+	}
+	fr.out(ln, size, yield)
+}
+
+var (
+	syslogEscapes = strings.NewReplacer("#012", "\n", "#011", "\t", "#015", "")
+	blankEscapes  = strings.NewReplacer(`\x0a`, "\n", `\x09`, "\t", `\x0d`, "")
+)
+
+// split hands out the lines of a record of several lines.
+func (fr *framer) split(text string, ln line, size int, yield func(line)) {
+	splitLines(text, ln, func(l line) { fr.out(l, size, yield) })
 }
 
 // wrapper tells whether a further prefix may stand in t, behind one of kind k.
-// Behind printk's own stamp comes the message, whatever it looks like.
+// Behind printk's own stamp comes the message, whatever it looks like; only
+// another stamp of printk may follow, where the first was a logger's.
 func (ln *line) wrapper(k int, t string) bool {
 	switch k {
-	case frameDecoded, frameConsole, frameSyslog, frameJournal:
+	case frameDecoded, frameConsole, frameSyslog, frameJournal, frameNumber, frameCRI, frameLogger:
 		return true
-	case frameDmesg: // journalctl -o short-monotonic: "[  123.456789] web kernel: msg"
+	case frameDmesg, frameCtime: // journalctl -o short-monotonic: "[  123.456789] web kernel: msg"
+		if t[0] == '[' {
+			return stampAhead(t)
+		}
+		if t[0] == '<' {
+			return len(t) > 3 && t[2] == '>' && t[3] == '[' && stampAhead(t[3:])
+		}
 		_, r := field(t)
 		return strings.HasPrefix(r, " kernel: ")
 	}
 	return false
 }
 
+// stampAhead recognises printk's "[   12.345678]" at the start of s.
+func stampAhead(s string) bool {
+	_, n := readSeconds(trimLeft(s[1:]))
+	if n < 8 {
+		return false
+	}
+	r := trimLeft(s[1:])[n:]
+	return r != "" && r[0] == ']' && trimLeft(s[1:])[n-7] == '.'
+}
+
 // bare fills in what a line without prefix inherits: it continues the record
 // before it (printk's LOG_CONT, dmesg's lines of one record), or a prompt or
 // another program's output was glued in front of the prefix.
 func (fr *framer) bare(ln *line) {
-	if !fr.last.framed {
-		return
-	}
-	if i := strings.Index(ln.text, "["); i > 0 && i < 200 {
+	if i := strings.IndexByte(ln.text, '['); i > 0 && i < 200 {
 		for j := i; j >= 0 && j < len(ln.text); {
-			in := line{no: ln.no}
-			if k, rest, ok := in.prefix(ln.text[j:], framePlain); ok && (k == frameDmesg || k == frameCtime) && fr.last.hasBoot == in.hasBoot {
-				in.text, in.framed = rest, true
-				*ln = in
-				fr.last = in
-				return
+			if stampAhead(ln.text[j:]) || fr.last.framed && !fr.last.hasBoot && j+1 < len(ln.text) && isAlpha(ln.text[j+1]) {
+				in := line{no: ln.no}
+				if k, rest, ok := in.prefix(ln.text[j:], framePlain); ok && (k == frameDmesg || k == frameCtime) && (!fr.last.framed || fr.last.hasBoot == in.hasBoot) {
+					in.text, in.framed = rest, true
+					*ln = in
+					fr.last = in
+					return
+				}
 			}
 			n := strings.IndexByte(ln.text[j+1:], '[')
 			if n < 0 {
@@ -172,30 +398,74 @@ func (fr *framer) bare(ln *line) {
 			j += 1 + n
 		}
 	}
+	if !fr.last.framed {
+		return
+	}
 	ln.boot, ln.hasBoot, ln.wall, ln.host, ln.caller = fr.last.boot, fr.last.hasBoot, fr.last.wall, fr.last.host, fr.last.caller
 }
 
 // clean removes what terminals, serial lines and mail programs add.
-func clean(s string) string {
-	if strings.IndexByte(s, 0x1b) >= 0 {
-		s = stripANSI(s)
+func clean(s string, odd oddity) string {
+	if odd&oddControl != 0 {
+		if strings.IndexByte(s, 0x1b) >= 0 {
+			s = stripANSI(s)
+		}
+		if strings.IndexByte(s, 0) >= 0 {
+			s = strings.ReplaceAll(s, "\x00", "")
+		}
+		if strings.IndexByte(s, '\r') >= 0 {
+			if s[len(s)-1] == '\r' {
+				s = s[:len(s)-1]
+			}
+			s = strings.ReplaceAll(s, "\r", "")
+		}
+		if strings.Contains(s, "\u00a0") || strings.Contains(s, "\u200b") || strings.Contains(s, "\ufeff") {
+			s = oddBlanks.Replace(s)
+		}
 	}
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
-	}
-	if strings.IndexByte(s, '\r') >= 0 {
-		s = strings.ReplaceAll(s, "\r", "")
-	}
-	if strings.Contains(s, "\u00a0") {
-		s = strings.ReplaceAll(s, "\u00a0", " ")
-	}
-	if strings.Contains(s, "&lt;") || strings.Contains(s, "&gt;") || strings.Contains(s, "&nbsp;") {
+	if odd&oddHTML != 0 && strings.IndexByte(s, '&') >= 0 {
 		s = htmlEscapes.Replace(s)
 	}
 	return s
 }
 
-var htmlEscapes = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&nbsp;", " ", "&amp;", "&", "&quot;", `"`)
+var (
+	oddBlanks   = strings.NewReplacer("\u00a0", " ", "\u200b", "", "\ufeff", "")
+	htmlEscapes = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&nbsp;", " ", "&amp;lt;", "<", "&amp;gt;", ">", "&amp;nbsp;", " ", "&amp;", "&",
+		"&quot;", `"`, "&#39;", "'", "&#x27;", "'", "&#34;", `"`, "&#43;", "+", "&#160;", " ", "&#xa0;", " ", "&#60;", "<", "&#62;", ">", "&#91;", "[", "&#93;", "]")
+)
+
+// dropTags takes the tags that pages put around lines off; a line break
+// becomes one.
+func dropTags(s string) string {
+	var b strings.Builder
+	for s != "" {
+		i := strings.IndexByte(s, '<')
+		if i < 0 {
+			break
+		}
+		b.WriteString(s[:i])
+		s = s[i:]
+		r := strings.TrimPrefix(s[1:], "/")
+		n := symbolLen(r)
+		end := strings.IndexByte(s, '>')
+		tag := strings.ToLower(r[:n])
+		switch {
+		case end < 0:
+		case tag == "br":
+			b.WriteByte('\n')
+			s = s[end+1:]
+			continue
+		case tag == "p" || tag == "pre" || tag == "div" || tag == "span" || tag == "code" || tag == "tt" || tag == "td" || tag == "font":
+			s = s[end+1:]
+			continue
+		}
+		b.WriteByte('<')
+		s = s[1:]
+	}
+	b.WriteString(s)
+	return b.String()
+}
 
 func stripANSI(s string) string {
 	var b strings.Builder
@@ -210,6 +480,8 @@ func stripANSI(s string) string {
 				j++
 			}
 			i = j // the final letter
+		} else if i+2 < len(s) && (s[i+1] == '(' || s[i+1] == ')') {
+			i += 2
 		}
 	}
 	return b.String()
@@ -246,13 +518,7 @@ func (ln *line) prefix(s string, outer int) (kind int, rest string, ok bool) {
 	case c == '<':
 		return ln.level(s)
 	case isDigit(c):
-		if r, ok := ln.kmsg(s); ok {
-			return frameKmsg, r, true
-		}
-		if len(s) > 20 && s[4] == '-' && s[7] == '-' {
-			return ln.isoLine(s)
-		}
-		return ln.unixLine(s)
+		return ln.digits(s, outer)
 	}
 	if len(s) > 16 {
 		if s[3] == ' ' && s[9] == ':' && s[12] == ':' && (s[15] == ' ' || s[15] == '.') && month(s[:3]) > 0 {
@@ -273,6 +539,15 @@ func (ln *line) prefix(s string, outer int) (kind int, rest string, ok bool) {
 				ln.wall = s[4:23]
 				return ln.syslog(s[24+i:], frameJournal)
 			}
+		}
+	}
+	if len(s) > 16 && outer != frameDmesg {
+		if n := localDate(s); n > 0 {
+			ln.wall = s[:n]
+			if k, r, ok := ln.syslog(s[n:], frameSyslog); ok {
+				return k, r, true
+			}
+			ln.wall, ln.host, ln.foreign = "", "", false
 		}
 	}
 	if r, ok := strings.CutPrefix(s, "kernel: "); ok && outer != frameSyslog && outer != frameJournal {
@@ -298,6 +573,11 @@ func (ln *line) bracket(s string, outer int) (int, string, bool) {
 		return 0, s, false
 	}
 	c := s[i]
+	if isDigit(c) && i+1 < len(s) {
+		if n := loggerStamp(s[i:]); n > 0 {
+			return frameLogger, strings.TrimPrefix(s[i+n:], " "), true
+		}
+	}
 	switch {
 	case isDigit(c): // "[   12.345678] " and "[    4.730872 <    0.435159>] "
 		sec, n := readSeconds(s[i:])
@@ -306,8 +586,12 @@ func (ln *line) bracket(s string, outer int) (int, string, bool) {
 		}
 		kind := frameDmesg
 		r := s[i+n:]
-		if r[0] == ' ' {
+		switch r[0] {
+		case ' ':
 			r = trimLeft(r)
+			if _, n := readSeconds(r); n > 0 && len(r) > n && r[n] == ']' { // grabserial: "[0.123456 0.000012] "
+				return frameLogger, strings.TrimPrefix(r[n+1:], " "), true
+			}
 			if r == "" || r[0] != '<' {
 				return 0, s, false
 			}
@@ -316,12 +600,23 @@ func (ln *line) bracket(s string, outer int) (int, string, bool) {
 				return 0, s, false
 			}
 			r, kind = r[j+1:], frameDelta
+		case ',': // "[   12.345678, 0] ", with the CPU
+			t := trimLeft(r[1:])
+			_, t2, ok := leadInt(t)
+			if !ok || len(t)-len(t2) > 3 {
+				return 0, s, false
+			}
+			r = t2
 		}
 		if r == "" || r[0] != ']' {
 			return 0, s, false
 		}
 		ln.boot, ln.hasBoot, ln.stamped = sec, true, true
-		return kind, ln.callerID(r[1:]), true
+		r = ln.callerID(r[1:])
+		if r != "" && (r[0] == '(' || r[0] == '-' || r[0] == ' ' || r[0] == '[' || isDigit(r[0])) {
+			ln.vendor = true
+		}
+		return kind, r, true
 	case (c == 'T' || c == 'C') && outer == frameConsole: // "<4>[   T45] "
 		if r := ln.callerID(s); len(r) < len(s) {
 			return frameDmesg, r, true
@@ -451,9 +746,18 @@ func (ln *line) kmsg(s string) (string, bool) {
 		ln.foreign = true
 	}
 	ln.boot, ln.hasBoot, ln.stamped = float64(us)/1e6, true, true
-	if c, ok := after(r, ",caller="); ok {
-		c, _, _ = strings.Cut(c, ",")
-		ln.caller = c
+	if len(r) > 3 {
+		if c, ok := after(r, ",caller="); ok {
+			c, _, _ = strings.Cut(c, ",")
+			ln.caller = c
+		}
+		if f, ok := after(r, ",ncfrag="); ok { // netconsole's records of more than 1000 bytes
+			off, f, ok1 := leadInt(f)
+			total, _, ok2 := leadInt(strings.TrimPrefix(f, "/"))
+			if ok1 && ok2 && off >= 0 && total > off && total < 1<<20 {
+				ln.frag = &span{int(off), int(total), us}
+			}
+		}
 	}
 	return text, true
 }
@@ -476,9 +780,17 @@ func (ln *line) isoLine(s string) (int, string, bool) {
 		return 0, s, false
 	}
 	ln.wall = s[:i]
-	if s[19] == ',' {
+	if s[19] == ',' && s[10] == 'T' {
 		ln.stamped = true
 		return frameIso, ln.callerID(s[i:]), true
+	}
+	r := s[i+1:]
+	if strings.HasPrefix(r, "std") && (strings.HasPrefix(r, "stdout ") || strings.HasPrefix(r, "stderr ")) && len(r) > 8 && (r[7] == 'F' || r[7] == 'P') && r[8] == ' ' {
+		ln.part = r[7]
+		return frameCRI, r[9:], true
+	}
+	if t := trimLeft(r); t != "" && (t[0] == '[' && stampAhead(t) || t[0] == '<' && len(t) > 3 && t[3] == '[') {
+		return frameLogger, t, true
 	}
 	kind := frameSyslog
 	if strings.IndexByte(s[19:i], '.') < 0 {
@@ -511,6 +823,9 @@ func (ln *line) unixLine(s string) (int, string, bool) {
 // programs are foreign.
 func (ln *line) syslog(s string, kind int) (int, string, bool) {
 	t := trimLeft(s)
+	if t != "" && t[0] == '[' && stampAhead(t) { // ts of moreutils
+		return frameLogger, t, true
+	}
 	w, r := field(t)
 	if host, rest, ok := kernelTag(t); ok && host == "" {
 		ln.stamped = true
@@ -526,8 +841,8 @@ func (ln *line) syslog(s string, kind int) (int, string, bool) {
 		ln.stamped = true
 		return journalOr(kind, rest), rest, true
 	}
-	if strings.HasPrefix(t, "- - - ") { // RFC 5424 without a tag
-		return kind, t[6:], true
+	if rest, ok := strings.CutPrefix(t, "- - "); ok { // RFC 5424 without a tag
+		return kind, structured(rest), true
 	}
 	if _, n := readSeconds(trimLeft(strings.TrimPrefix(t, "["))); n > 0 && t[0] == '[' {
 		return kind, t, true
@@ -562,12 +877,29 @@ func kernelTag(s string) (host, rest string, ok bool) {
 	case r[0] == ':':
 		return "", strings.TrimPrefix(r[1:], " "), true
 	case r[0] == ' ':
-		if r = strings.TrimPrefix(r, " - - - "); r != "" && r[0] == ' ' {
-			r = r[1:]
+		if w, t := field(r); w == "-" || w == "0" { // RFC 5424: PROCID MSGID STRUCTURED-DATA MSG
+			if _, t = field(t); t != "" {
+				return "", structured(trimLeft(t)), true
+			}
 		}
-		return "", r, true
+		return "", r[1:], true
 	}
 	return "", s, false
+}
+
+// structured takes RFC 5424's structured data off: "-" or "[id key="value"]".
+func structured(s string) string {
+	for strings.HasPrefix(s, "[") && !stampAhead(s) {
+		i := strings.Index(s, "]")
+		if i < 0 || !strings.Contains(s[:i], "=\"") && strings.IndexByte(s[:i], ' ') >= 0 {
+			return s
+		}
+		if s = s[i+1:]; s != "" && s[0] == '[' {
+			continue
+		}
+		return strings.TrimPrefix(strings.TrimPrefix(s, " "), "\ufeff")
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(s, "-"), " "), "\ufeff")
 }
 
 // decoded reads dmesg -x's "kern  :warn  : ". Lines of other facilities were
@@ -603,7 +935,7 @@ func (ln *line) decoded(s string) (string, bool) {
 // dmesgJSON reads dmesg --json, one key a line. It returns false for a line
 // that is none of it.
 func (fr *framer) dmesgJSON(raw string, no int, yield func(line)) bool {
-	fr.json = true
+	fr.dmesg = true
 	if strings.Contains(raw, `"time"`) && strings.Contains(raw, `"msg"`) { // not pretty-printed
 		for {
 			i := strings.Index(raw, `"time"`)
@@ -624,7 +956,7 @@ func (fr *framer) dmesgJSON(raw string, no int, yield func(line)) bool {
 		fr.jsonKey(t, no, yield)
 		return true
 	}
-	fr.json = false
+	fr.dmesg = false
 	return false
 }
 
@@ -637,78 +969,21 @@ func (fr *framer) jsonKey(t string, no int, yield func(line)) int {
 	val = trimLeft(val)
 	switch trim(key) {
 	case `"pri"`:
-		fr.jsonPri, _, _ = leadInt(val)
-		fr.jsonCall, fr.jsonHas = "", false
+		fr.dmesgPri, _, _ = leadInt(val)
+		fr.dmesgCall, fr.dmesgHas = "", false
 	case `"time"`:
 		sec, n := readSeconds(val)
-		fr.jsonBoot, fr.jsonHas = sec, n > 0
+		fr.dmesgBoot, fr.dmesgHas = sec, n > 0
 	case `"caller"`:
-		fr.jsonCall, _ = unquoteJSON(val)
+		fr.dmesgCall, _ = unquoteJSON(val)
 	case `"msg"`:
 		text, n := unquoteJSON(val)
 		fr.count[frameJSON]++
-		ln := line{no: no, boot: fr.jsonBoot, hasBoot: fr.jsonHas, caller: trim(fr.jsonCall), framed: true, stamped: true, foreign: fr.jsonPri > 7}
+		ln := line{no: no, boot: fr.dmesgBoot, hasBoot: fr.dmesgHas, caller: trim(fr.dmesgCall), framed: true, stamped: true, foreign: fr.dmesgPri > 7}
 		splitLines(text, ln, yield)
 		return len(t) - len(val) + n
 	}
 	return len(key) + 1
-}
-
-// unquoteJSON reads a JSON string at the start of s; a missing end is
-// forgiven.
-func unquoteJSON(s string) (string, int) {
-	if s == "" || s[0] != '"' {
-		return "", 0
-	}
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			return s[1:i], i + 1
-		case '\\':
-			return unescapeJSON(s)
-		}
-	}
-	return s[1:], len(s)
-}
-
-func unescapeJSON(s string) (string, int) {
-	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		if s[i] == '"' {
-			return b.String(), i + 1
-		}
-		if s[i] != '\\' || i+1 >= len(s) {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r', 'b', 'f':
-			b.WriteByte(' ')
-		case 'u', 'x':
-			n := 4
-			if s[i] == 'x' { // util-linux writes \xNN for bytes that are no text
-				n = 2
-			}
-			if i+n < len(s) {
-				if v, rest, ok := leadHex(s[i+1 : i+1+n]); ok && rest == "" {
-					if n == 2 {
-						b.WriteByte(byte(v))
-					} else {
-						b.WriteRune(rune(v))
-					}
-					i += n
-				}
-			}
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String(), len(s)
 }
 
 // splitLines yields each line of a record of several lines. What follows

@@ -1,6 +1,8 @@
 package parse
 
 import (
+	bin "encoding/binary"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -89,6 +91,140 @@ var wrappers = []struct {
 	{"mail", "plain", func(_ int, r record) string { return "> > " + r.text }},
 	{"mail of dmesg", "dmesg", func(_ int, r record) string { return fmt.Sprintf(">>  [%12.6f] %s", r.boot, r.text) }},
 	{"indented", "dmesg", func(_ int, r record) string { return fmt.Sprintf("\t    [%12.6f] %s", r.boot, r.text) }},
+	{"serial logger", "logger", func(_ int, r record) string {
+		return fmt.Sprintf("[2024-03-10 11:19:17.123] [%12.6f] %s", r.boot, r.text)
+	}},
+	{"serial logger, clock", "logger", func(_ int, r record) string { return fmt.Sprintf("11:19:17.123 [%12.6f] %s", r.boot, r.text) }},
+	{"serial logger, ISO", "logger", func(_ int, r record) string {
+		return fmt.Sprintf("2024-03-10T11:19:17.123456Z [%12.6f] %s", r.boot, r.text)
+	}},
+	{"serial logger, ctime", "logger", func(_ int, r record) string {
+		return fmt.Sprintf("[Sun Mar 10 11:19:17 2024][%12.6f] %s", r.boot, r.text)
+	}},
+	{"grabserial", "logger", func(_ int, r record) string { return fmt.Sprintf("[1.234567 0.000123] [%12.6f] %s", r.boot, r.text) }},
+	{"ts", "logger", func(_ int, r record) string { return fmt.Sprintf("Mar 10 11:19:17 [%12.6f] %s", r.boot, r.text) }},
+	{"kmsg in a terminal logger", "kmsg", func(i int, r record) string {
+		return fmt.Sprintf("| [ 1:10.129] 6,%d,%d,-;%s", i, int64(r.boot*1e6+.5), r.text)
+	}},
+	{"journalctl json", "journal_json", func(_ int, r record) string {
+		return fmt.Sprintf(`{"_HOSTNAME":"web","PRIORITY":"4","_BOOT_ID":"0f","MESSAGE":%s,"_TRANSPORT":"kernel","_SOURCE_MONOTONIC_TIMESTAMP":"%d","__REALTIME_TIMESTAMP":"1710069557123456"}`, quoteJSON(r.text), int64(r.boot*1e6+.5))
+	}},
+	{"journalctl json, bytes", "journal_json", func(_ int, r record) string {
+		return fmt.Sprintf(`{ "_TRANSPORT" : "kernel", "MESSAGE" : %s, "_SOURCE_MONOTONIC_TIMESTAMP" : "%d" }`, strings.ReplaceAll(fmt.Sprint([]byte(r.text)), " ", ","), int64(r.boot*1e6+.5))
+	}},
+	{"journalctl json-pretty", "journal_json", func(_ int, r record) string {
+		return fmt.Sprintf("{\n\t\"_HOSTNAME\" : \"web\",\n\t\"MESSAGE\" : %s,\n\t\"_TRANSPORT\" : \"kernel\",\n\t\"_SOURCE_MONOTONIC_TIMESTAMP\" : \"%d\"\n}", quoteJSON(r.text), int64(r.boot*1e6+.5))
+	}},
+	{"journalctl json-seq", "journal_json", func(_ int, r record) string {
+		return fmt.Sprintf("\x1e{\"MESSAGE\":%s,\"_TRANSPORT\":\"kernel\",\"_SOURCE_MONOTONIC_TIMESTAMP\":\"%d\"}", quoteJSON(r.text), int64(r.boot*1e6+.5))
+	}},
+	{"journalctl export", "journal_export", func(i int, r record) string {
+		return fmt.Sprintf("__CURSOR=s=1;i=%d\n__REALTIME_TIMESTAMP=1710069557123456\n_TRANSPORT=kernel\n_HOSTNAME=web\nMESSAGE=%s\n_SOURCE_MONOTONIC_TIMESTAMP=%d\n", i, r.text, int64(r.boot*1e6+.5))
+	}},
+	{"journalctl export, bytes", "journal_export", func(i int, r record) string {
+		var size [8]byte
+		bin.LittleEndian.PutUint64(size[:], uint64(len(r.text)))
+		return fmt.Sprintf("__CURSOR=s=1;i=%d\n_TRANSPORT=kernel\nMESSAGE\n%s%s\n_SOURCE_MONOTONIC_TIMESTAMP=%d\n", i, size[:], r.text, int64(r.boot*1e6+.5))
+	}},
+	{"journalctl verbose", "journal_verbose", func(i int, r record) string {
+		return fmt.Sprintf("Sun 2024-03-10 11:19:17.123456 UTC [s=1f;i=%x;b=3;m=4;t=5;x=6]\n    _TRANSPORT=kernel\n    _HOSTNAME=web\n    MESSAGE=%s\n    _SOURCE_MONOTONIC_TIMESTAMP=%d", i, r.text, int64(r.boot*1e6+.5))
+	}},
+	{"journalctl with-unit", "journal", func(i int, r record) string {
+		return "Sun 2024-03-10 11:19:17 UTC web kernel: " + r.text + "\nSun 2024-03-10 11:19:17 UTC web sshd.service[12]: hello"
+	}},
+	{"journalctl short-iso-precise", "journal", func(_ int, r record) string { return "2024-03-10T11:19:17.123456+0000 web kernel: " + r.text }},
+	{"docker json-file", "json_lines", func(_ int, r record) string {
+		return fmt.Sprintf(`{"log":%s,"stream":"stdout","time":"2024-03-10T11:19:17.123456789Z"}`, quoteJSON(fmt.Sprintf("[%12.6f] %s\n", r.boot, r.text)))
+	}},
+	{"JSON lines, nested", "json_lines", func(_ int, r record) string {
+		return fmt.Sprintf(`{"_index":"k","_source":{"@timestamp":"2024-03-10T11:19:17Z","host":{"name":"web"},"message":%s}}`, quoteJSON(fmt.Sprintf("[%12.6f] %s", r.boot, r.text)))
+	}},
+	{"JSON lines of syslog", "json_lines", func(_ int, r record) string {
+		return fmt.Sprintf(`{"_raw":%s}`, quoteJSON(fmt.Sprintf("Mar 10 11:19:17 web kernel: [%12.6f] %s", r.boot, r.text)))
+	}},
+	{"JSON array", "json_lines", func(i int, r record) string {
+		open := ","
+		if i == 0 {
+			open = "["
+		}
+		return open + fmt.Sprintf(`{"line":%s,"labels":{"job":"k"}}`, quoteJSON(fmt.Sprintf("[%12.6f] %s", r.boot, r.text)))
+	}},
+	{"Loki", "json_lines", func(i int, r record) string {
+		open := ","
+		if i == 0 {
+			open = `{"data":{"result":[{"stream":{"a":"b"},"values":[`
+		}
+		return open + fmt.Sprintf(`["1710069557123456789",%s]`, quoteJSON(fmt.Sprintf("[%12.6f] %s", r.boot, r.text)))
+	}},
+	{"CRI", "cri", func(_ int, r record) string {
+		l := fmt.Sprintf("[%12.6f] %s", r.boot, r.text)
+		return "2024-03-10T11:19:17.123456789Z stdout P " + l[:9] + "\n2024-03-10T11:19:17.123456789Z stdout F " + l[9:]
+	}},
+	{"CSV", "csv", func(i int, r record) string {
+		head := ""
+		if i == 0 {
+			head = "\"_time\",\"host\",\"_raw\"\n"
+		}
+		return head + fmt.Sprintf("\"2024-03-10T11:19:17Z\",\"web\",\"%s\"", strings.ReplaceAll(fmt.Sprintf("[%12.6f] %s", r.boot, r.text), `"`, `""`))
+	}},
+	{"CSV without names", "csv", func(i int, r record) string {
+		return fmt.Sprintf("\"17\",\"%s\",\"x\"", strings.ReplaceAll(fmt.Sprintf("[%12.6f] %s", r.boot, r.text), `"`, `""`))
+	}},
+	{"netconsole with release", "kmsg", func(i int, r record) string {
+		return fmt.Sprintf("6.1.0,4,%d,%d,-;%s", i, int64(r.boot*1e6+.5), r.text)
+	}},
+	{"netconsole in fragments", "kmsg", func(i int, r record) string {
+		h, n := fmt.Sprintf("4,%d,%d,-,ncfrag=", i, int64(r.boot*1e6+.5)), len(r.text)
+		if n < 2 {
+			return fmt.Sprintf("4,%d,%d,-;%s", i, int64(r.boot*1e6+.5), r.text)
+		}
+		return fmt.Sprintf("%s0/%d;%s\n%s%d/%d;%s", h, n, r.text[:n/2], h, n/2, n, r.text[n/2:])
+	}},
+	{"RFC 5424 with data", "syslog", func(_ int, r record) string {
+		return fmt.Sprintf("<4>1 2024-03-10T11:19:17.123456+00:00 web kernel - - [meta sequenceId=\"1\"] \ufeff[%12.6f] %s", r.boot, r.text)
+	}},
+	{"localised syslog", "syslog", func(_ int, r record) string {
+		return fmt.Sprintf("févr. 03 11:19:17 web kernel: [%12.6f] %s", r.boot, r.text)
+	}},
+	{"day first", "syslog", func(_ int, r record) string {
+		return fmt.Sprintf("10 mars 11:19:17 web kernel: [%12.6f] %s", r.boot, r.text)
+	}},
+	{"realtime kernel", "dmesg", func(_ int, r record) string { return fmt.Sprintf("[%12.6f] 001: %s", r.boot, r.text) }},
+	{"Mediatek", "console", func(_ int, r record) string { return fmt.Sprintf("<4>[%12.6f] -(1)[123:sh]%s", r.boot, r.text) }},
+	{"Samsung", "dmesg", func(_ int, r record) string {
+		return fmt.Sprintf("[%12.6f]  [1:    kworker/1:1:   123] %s", r.boot, r.text)
+	}},
+	{"stamp with CPU", "dmesg", func(_ int, r record) string { return fmt.Sprintf("[%12.6f,1] %s", r.boot, r.text) }},
+	{"logcat", "logcat", func(_ int, r record) string { return "03-10 11:19:17.123     0     0 W         : " + r.text }},
+	{"vmcore-dmesg", "dmesg", func(_ int, r record) string {
+		return fmt.Sprintf("[%12.6f] %s", r.boot, strings.ReplaceAll(r.text, "\t", `\x09`))
+	}},
+	{"syslog with escaped tabs", "syslog", func(_ int, r record) string {
+		return fmt.Sprintf("Mar 10 11:19:17 web kernel: [%12.6f] %s", r.boot, strings.ReplaceAll(r.text, "\t", "#011"))
+	}},
+	{"HTML", "dmesg", func(_ int, r record) string {
+		return fmt.Sprintf("<span class=\"x\">[%12.6f]&nbsp;%s</span><br/>", r.boot, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(r.text))
+	}},
+	{"grep -n", "dmesg", func(i int, r record) string { return fmt.Sprintf("%d:[%12.6f] %s", 100+i, r.boot, r.text) }},
+	{"editor", "dmesg", func(i int, r record) string { return fmt.Sprintf("%6d [%12.6f] %s", 100+i, r.boot, r.text) }},
+	{"prompt in front", "dmesg", func(i int, r record) string {
+		p := ""
+		if i%7 == 3 {
+			p = "login: "
+		}
+		return fmt.Sprintf("%s[%12.6f] %s", p, r.boot, r.text)
+	}},
+	{"two agents", "dmesg", func(_ int, r record) string {
+		return fmt.Sprintf("[%12.6f] %s\n[%12.6f] %s", r.boot, r.text, r.boot, r.text)
+	}},
+}
+
+func quoteJSON(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // TestFramings writes one log in every framing: the events must not differ.
@@ -174,9 +310,19 @@ func TestFramingSamples(t *testing.T) {
 		if i == frameProc {
 			continue
 		}
-		fr := framer{json: i == frameJSON}
+		var fr framer
 		var got line
-		fr.unwrap(f.sample, 1, func(l line) { got = l })
+		take := func(l line) { got = l }
+		text, _ := strings.CutPrefix(f.sample, "Panic#1 Part1\n") // parts are put in order before the framer
+		if i == framePstore {
+			fr.count[i] = 1
+		}
+		no := 0
+		for l := range strings.Lines(text) {
+			no++
+			fr.unwrap(strings.TrimSuffix(l, "\n"), no, look(l), take)
+		}
+		fr.end(take)
 		if fr.count[i] != 1 || i != framePlain && got.text != "sysrq: Show State" {
 			t.Errorf("%s: text %q, counts %v", f.name, got.text, fr.count)
 		}

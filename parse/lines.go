@@ -19,6 +19,40 @@ type lineReader struct {
 	first []byte // a look at the start of the input
 	skip  bool   // the rest of an over-long line is being dropped
 	cut   bool   // the line just handed out was cut
+	odd   oddity // of the block
+}
+
+// oddity is what somewhere in a block is not as the kernel wrote it. Looking at
+// a block is cheap; only where it holds such bytes are they looked for in
+// each line.
+type oddity uint8
+
+const (
+	oddControl   oddity = 1 << iota // escapes, NULs, carriage returns, blanks that do not break
+	oddHTML                         // "&lt;", "<br>"
+	oddBackslash                    // "\x0a"
+	oddHash                         // "#012"
+	oddRepeat                       // "message repeated 2 times: "
+)
+
+func look(block string) (o oddity) {
+	if strings.IndexByte(block, 0x1b) >= 0 || strings.IndexByte(block, 0) >= 0 || strings.IndexByte(block, '\r') >= 0 ||
+		strings.Contains(block, "\u00a0") || strings.Contains(block, "\u200b") || strings.Contains(block, "\ufeff") {
+		o |= oddControl
+	}
+	if strings.IndexByte(block, '&') >= 0 || strings.Contains(block, "<br") || strings.Contains(block, "</p") || strings.Contains(block, "<pre") {
+		o |= oddHTML
+	}
+	if strings.IndexByte(block, '\\') >= 0 {
+		o |= oddBackslash
+	}
+	if strings.Contains(block, "#01") {
+		o |= oddHash
+	}
+	if strings.Contains(block, "message repeated ") {
+		o |= oddRepeat
+	}
+	return o
 }
 
 const blockSize = 64 << 10
@@ -27,7 +61,7 @@ func newLineReader(r io.Reader, max int) *lineReader {
 	return &lineReader{r: r, buf: make([]byte, blockSize+max), max: max}
 }
 
-// next returns the next line without its end. cut tells that it was longer
+// next returns the next line without its line feed. cut tells that it was longer
 // than max.
 func (l *lineReader) next() (line string, cut, ok bool) {
 	for {
@@ -40,9 +74,6 @@ func (l *lineReader) next() (line string, cut, ok bool) {
 			if l.cut && l.block == "" {
 				l.cut = false
 				return line, true, true
-			}
-			if line != "" && line[len(line)-1] == '\r' {
-				line = line[:len(line)-1]
 			}
 			return line, false, true
 		}
@@ -100,14 +131,17 @@ func (l *lineReader) fill() bool {
 		switch {
 		case i >= 0:
 			l.block = string(data[:i+1])
+			l.odd = look(l.block)
 			l.n = copy(l.buf, data[i+1:])
 			return true
 		case l.err != nil:
 			l.block = string(data)
+			l.odd = look(l.block)
 			l.n = 0
 			return true
 		case l.n > l.max:
 			l.block = string(data[:l.max])
+			l.odd = look(l.block)
 			l.n, l.skip, l.cut = 0, true, true
 			return true
 		}

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"fmt"
 	"math/rand"
 	"slices"
 	"strings"
@@ -41,9 +42,11 @@ func TestInterleaved(t *testing.T) {
 			}
 			a, b := slices.Clone(one), slices.Clone(two)
 			var log, apart strings.Builder
+			usec := 0
 			write := func(to *strings.Builder, id string, ls []string) {
 				for _, l := range ls {
-					to.WriteString("[   40.000000" + id + l + "\n")
+					usec++ // one line twice at the same time is a copy
+					fmt.Fprintf(to, "[   40.%06d%s%s\n", usec, id, l)
 				}
 			}
 			write(&log, idA, hung) // a whole trace shows how this kernel's stacks end

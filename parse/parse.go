@@ -3,6 +3,7 @@ package parse
 import (
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -12,6 +13,8 @@ type Options struct {
 	MaxCandidates int // rows kept of one OOM task table, 256 if 0; the victim's are always kept
 	MaxFrames     int // frames kept of one call trace, 512 if 0
 	MaxLine       int // bytes kept of one line, 64 KiB if 0
+
+	Symbols Symbols // names frames that are only an address, nil for none
 }
 
 func orDefault(n, def int) int {
@@ -29,13 +32,15 @@ func Read(r io.Reader, opt Options, emit func(Event)) (Result, error) {
 	opt.MaxFrames = orDefault(opt.MaxFrames, 512)
 	opt.MaxLine = orDefault(opt.MaxLine, 64<<10)
 	p := &parser{opt: opt, emit: emit, names: make(map[string]string)}
-	in := newLineReader(r, opt.MaxLine)
+	p.ft.p = p
+	input := &counter{r: r}
+	in := newLineReader(asUTF8(input), opt.MaxLine)
 	take := func(ln line) {
 		p.ln = ln // not &ln: a line of noise must not allocate
 		p.line(&p.ln)
 	}
 	for {
-		raw, cut, ok := in.next()
+		whole, cut, ok := in.next()
 		if !ok {
 			break
 		}
@@ -43,10 +48,20 @@ func Read(r io.Reader, opt Options, emit func(Event)) (Result, error) {
 		if cut {
 			p.diag(p.res.Lines, "warning", "long-line", fmt.Sprintf("line is longer than %d bytes and was cut", opt.MaxLine))
 		}
-		p.fr.unwrap(raw, p.res.Lines, take)
+		raw := strings.TrimSuffix(whole, "\r")
+		if p.ft.raw(raw, p.res.Lines) {
+			continue
+		}
+		if p.pstoreLine(whole, p.res.Lines, in.odd, take) {
+			continue
+		}
+		p.fr.unwrap(whole, p.res.Lines, in.odd, take)
 	}
+	p.pstoreEnd(take)
+	p.fr.end(take)
 	p.end()
-	p.res.Bytes = in.total
+	p.ft.finish()
+	p.res.Bytes = input.n
 	p.judge(in.first)
 	return p.res, in.readErr()
 }
@@ -57,6 +72,8 @@ type parser struct {
 	emit    func(Event)
 	res     Result
 	fr      framer
+	ft      traceReader
+	pstore  pstoreReader
 	ln      line // the line being read
 	streams map[streamKey]*assembler
 	cur     *assembler // where the last line went
@@ -116,6 +133,9 @@ func (p *parser) judge(first []byte) {
 		}
 	}
 	p.res.Framing = framings[best].name
+	if f := p.ft.framing(p.fr.count[best]); f != "" {
+		p.res.Framing = f
+	}
 	switch {
 	case p.res.Bytes == 0:
 		p.diag(0, "warning", "empty-input", "the input is empty")

@@ -106,7 +106,7 @@ func summary(e Event, where bool) string {
 			fmt.Fprintf(&b, " owner=%d %q %s", v.OwnerPid, v.OwnerComm, v.OwnerMode)
 		}
 	case *Task:
-		b.WriteString(" " + [...]string{"call-trace", "oom", "hung", "sysrq", "proc", "nmi"}[v.Source])
+		b.WriteString(" " + [...]string{"call-trace", "oom", "hung", "sysrq", "proc", "nmi", "ftrace"}[v.Source])
 		num("pid", int64(v.Pid), v.HasPid)
 		num("tgid", int64(v.Tgid), v.Tgid != 0)
 		num("ppid", int64(v.Ppid), v.HasPpid)
@@ -121,6 +121,10 @@ func summary(e Event, where bool) string {
 		text("memcg", v.Memcg)
 		num("dump", int64(v.Dump), v.Dump != 0)
 		trace(v.Trace)
+	case *TraceEvent:
+		traceSummary(&b, v)
+	case *TraceInfo:
+		infoSummary(&b, v)
 	case *Dump:
 		fmt.Fprintf(&b, " #%d %c tasks=%d", v.ID, v.Action, v.Tasks)
 		flag(v.Complete, "complete")

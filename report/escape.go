@@ -245,3 +245,41 @@ func mermaidLabel(s string) string {
 
 // profileText makes s harmless where `go tool pprof` prints it.
 func profileText(s string) string { return visible(clip(s, maxName)) }
+
+// foldedName makes s one frame of a folded stack: semicolons part frames, the
+// last blank the count, and a # starts a comment.
+func foldedName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch r {
+		case ';':
+			return ':'
+		case ' ':
+			return '_'
+		}
+		return r
+	}, visible(clip(strings.TrimSpace(s), maxName)))
+	if s == "" {
+		return "[unknown]"
+	}
+	if s[0] == '#' {
+		return "_" + s
+	}
+	return s
+}
+
+// dotLabel writes lines as a quoted string of graphviz: in it a backslash
+// starts an escape and an ampersand an HTML entity.
+func dotLabel(lines ...string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i, l := range lines {
+		if i > 0 {
+			b.WriteString(`\n`)
+		}
+		b.WriteString(dotEscapes.Replace(visible(clip(l, 4*maxName))))
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+var dotEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;")

@@ -23,6 +23,10 @@ type Options struct {
 	Tasks   bool // every task with its stack
 	Graph   bool // every edge of the wait graph
 	Why     bool // the facts behind each edge and the steps that narrowed it
+
+	// Dot lays a graph in the language of graphviz out as SVG. Without it the
+	// format svg fails with ErrNoGraphviz.
+	Dot func(graph []byte) (svg []byte, err error)
 }
 
 func (o Options) width() int {
@@ -44,9 +48,17 @@ type Format struct {
 // here.
 func Formats() []Format {
 	return []Format{
+		dotFormat,
+		foldedFormat,
+		htmlFormat,
 		jsonFormat,
 		markdownFormat,
+		mermaidFormat,
+		ndjsonFormat,
 		pprofFormat,
+		sarifFormat,
+		speedscopeFormat,
+		svgFormat,
 		textFormat,
 	}
 }

@@ -389,7 +389,7 @@ func newHTMLIncident(v *view) htmlIncident {
 	}
 	for i := range inc.Timeline {
 		e := &inc.Timeline[i]
-		h := htmlEvent{BootS: e.BootS, Wall: htmlOptional(e.Wall), Kind: htmlText(e.Kind), Text: htmlText(e.Text), Ref: htmlRef{e.Input, e.Line}}
+		h := htmlEvent{BootS: e.BootS, Wall: htmlOptional(e.Wall), Kind: htmlText(e.Kind), Text: htmlText(clip(e.Text, maxLine)), Ref: htmlRef{e.Input, e.Line}}
 		if e.Task != nil {
 			h.Task = htmlIndex(b.taskAt, *e.Task)
 		}

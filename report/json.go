@@ -16,11 +16,16 @@ var jsonFormat = Format{
 }
 
 func writeJSON(w io.Writer, r *Report, _ Options) error {
+	// The report is the caller's and may be in use elsewhere: fill in a copy.
+	return encodeJSON(w, withoutNilSlices(reflect.ValueOf(*r)).Interface(), "  ")
+}
+
+// encodeJSON writes v as JSON that does nothing on a terminal.
+func encodeJSON(w io.Writer, v any, indent string) error {
 	enc := json.NewEncoder(escapingWriter{w})
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	// The report is the caller's and may be in use elsewhere: fill in a copy.
-	return enc.Encode(withoutNilSlices(reflect.ValueOf(*r)).Interface())
+	enc.SetIndent("", indent)
+	return enc.Encode(v)
 }
 
 // escapingWriter escapes the JSON that an encoder writes, which is always a

@@ -27,7 +27,9 @@ func writePprof(w io.Writer, r *Report, opt Options) error {
 
 // Profile returns the stacks of the report's tasks as a pprof profile with the
 // sample types tasks/count and blocked/nanoseconds. It carries no time: the
-// same report is the same profile. Options.Verbose makes a sample of each pid.
+// same report is the same profile. All tasks that differ in nothing but their
+// pid are one sample, for one sample a pid makes a flame graph of 100,000 tasks
+// 65 MB; Options.Verbose makes them all the same, with the pid as a number.
 func Profile(r *Report, opt Options) *profile.Profile {
 	b := profileBuilder{
 		perPid: opt.Verbose,
@@ -37,11 +39,12 @@ func Profile(r *Report, opt Options) *profile.Profile {
 				{Type: "blocked", Unit: "nanoseconds"},
 			},
 			DefaultSampleType: "tasks",
+			PeriodType:        &profile.ValueType{}, // what reading it back gives; Merge wants one
 		},
 		mappings:  make(map[string]*profile.Mapping),
 		functions: make(map[functionKey]*profile.Function),
 		locations: make(map[locationKey]*profile.Location),
-		samples:   make(map[string]*mergedSample),
+		samples:   make(map[string]*profile.Sample),
 	}
 	b.mapping("vmlinux")
 	for i := range r.Incidents {
@@ -60,11 +63,6 @@ func Profile(r *Report, opt Options) *profile.Profile {
 			b.task(v, &inc.Tasks[j], rules[inc.Tasks[j].ID])
 		}
 	}
-	for _, s := range b.order {
-		if s.pid != nil {
-			s.sample.Label["pid"] = []string{strconv.Itoa(*s.pid)}
-		}
-	}
 	return b.p
 }
 
@@ -75,20 +73,12 @@ type locationKey struct {
 	address  uint64
 }
 
-// mergedSample stands for all tasks that differ in nothing but their pid: one
-// sample a pid makes a flame graph of 100,000 tasks 65 MB.
-type mergedSample struct {
-	sample *profile.Sample
-	pid    *int // of the only task
-}
-
 type profileBuilder struct {
 	p         *profile.Profile
 	mappings  map[string]*profile.Mapping
 	functions map[functionKey]*profile.Function
 	locations map[locationKey]*profile.Location
-	samples   map[string]*mergedSample
-	order     []*mergedSample
+	samples   map[string]*profile.Sample
 	perPid    bool
 }
 
@@ -131,18 +121,16 @@ func (b *profileBuilder) task(v *view, t *Task, rules []string) {
 		blocked = *t.BlockedS * 1e9
 	}
 	if s := b.samples[key.String()]; s != nil {
-		s.sample.Value[0]++
-		s.sample.Value[1] += blocked
-		s.pid = nil
+		s.Value[0]++
+		s.Value[1] += blocked
 		return
 	}
-	s := &mergedSample{
-		sample: &profile.Sample{Location: stack, Value: []int64{1, blocked}, Label: labels},
-		pid:    t.Pid,
+	s := &profile.Sample{Location: stack, Value: []int64{1, blocked}, Label: labels}
+	if b.perPid && t.Pid != nil {
+		s.NumLabel = map[string][]int64{"pid": {int64(*t.Pid)}}
 	}
 	b.samples[key.String()] = s
-	b.order = append(b.order, s)
-	b.p.Sample = append(b.p.Sample, s.sample)
+	b.p.Sample = append(b.p.Sample, s)
 }
 
 // lockClass is the class of what the task waits for: its instances would keep

@@ -38,6 +38,11 @@ func cases(t *testing.T) map[string]*report.Report {
 	return out
 }
 
+// formats are those that need no other program.
+func formats() []report.Format {
+	return slices.DeleteFunc(report.Formats(), func(f report.Format) bool { return f.Name == "svg" })
+}
+
 func load(t *testing.T, path string) *report.Report {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -73,6 +78,11 @@ func TestGolden(t *testing.T) {
 				golden.Check(t, "testdata/"+name+".all.text", []byte(render(t, r, "text", everything)))
 			}
 			golden.Check(t, "testdata/"+name+".pprof.txt", []byte(parseProfile(t, r).String()))
+			for _, format := range []string{"dot", "folded", "mermaid", "ndjson", "sarif", "speedscope"} {
+				if name != "hostile" || format != "ndjson" {
+					golden.Check(t, "testdata/"+name+"."+format, []byte(render(t, r, format, report.Options{})))
+				}
+			}
 		})
 	}
 }
@@ -171,7 +181,7 @@ func TestZeroReportHasEveryField(t *testing.T) {
 	if r.Incidents[0].Findings[0].Actions != nil {
 		t.Error("rendering changed the report")
 	}
-	for _, f := range report.Formats() {
+	for _, f := range formats() {
 		render(t, r, f.Name, everything)
 		render(t, &report.Report{}, f.Name, everything)
 	}
@@ -179,7 +189,7 @@ func TestZeroReportHasEveryField(t *testing.T) {
 
 func TestDeterministic(t *testing.T) {
 	for name, r := range cases(t) {
-		for _, f := range report.Formats() {
+		for _, f := range formats() {
 			for _, opt := range []report.Options{{}, everything, {Color: true, Width: 120}} {
 				if a, b := render(t, r, f.Name, opt), render(t, r, f.Name, opt); a != b {
 					t.Errorf("%s of %s: two renderings differ", f.Name, name)
@@ -200,7 +210,7 @@ func TestFormats(t *testing.T) {
 		}
 	}
 	err := report.Write(&bytes.Buffer{}, &report.Report{}, "xml", report.Options{})
-	if err == nil || !strings.Contains(err.Error(), "json, markdown, pprof, text") {
+	if err == nil || !strings.Contains(err.Error(), "markdown, mermaid, ndjson, pprof, sarif, speedscope, svg, text") {
 		t.Errorf("unknown format: %v", err)
 	}
 }
@@ -286,7 +296,7 @@ func TestProfile(t *testing.T) {
 		t.Errorf("the root is %s", got)
 	}
 	for label, want := range map[string]string{
-		"pid": "51", "comm": "bigwrite", "state": "R", "memcg": "/web", "lock": "memcg_oom", "role": "invoker", "finding": "memcg-oom-trap",
+		"comm": "bigwrite", "state": "R", "memcg": "/web", "lock": "memcg_oom", "role": "invoker", "finding": "memcg-oom-trap",
 	} {
 		if got := s.Label[label]; !slices.Equal(got, []string{want}) {
 			t.Errorf("label %s is %q, want %s", label, got, want)
@@ -303,6 +313,10 @@ func TestProfile(t *testing.T) {
 		t.Errorf("files: %v", files)
 	}
 
+	if s.NumLabel != nil || report.Profile(all["trap"], everything).Sample[0].NumLabel["pid"][0] != 51 {
+		t.Error("the pid is no number on demand")
+	}
+
 	// Thirty tasks alike are one sample without a pid.
 	p = parseProfile(t, all["hang"])
 	var merged *profile.Sample
@@ -313,9 +327,6 @@ func TestProfile(t *testing.T) {
 	}
 	if merged == nil || len(p.Sample) != 3 {
 		t.Fatalf("hang: %v", p)
-	}
-	if merged.Label["pid"] != nil {
-		t.Errorf("30 tasks have the pid %v", merged.Label["pid"])
 	}
 	if want := int64(30*120+29*15) * 1e9; merged.Value[1] != want {
 		t.Errorf("blocked %d, want %d", merged.Value[1], want)
@@ -638,7 +649,7 @@ func BenchmarkManyTasks(b *testing.B) {
 			From: id, To: lock, Relation: "waits_for", Basis: "frame_model", Evidence: []report.Ref{{Line: pid}},
 		})
 	}
-	for _, f := range report.Formats() {
+	for _, f := range formats() {
 		b.Run(f.Name, func(b *testing.B) {
 			for b.Loop() {
 				if err := report.Write(io.Discard, r, f.Name, report.Options{}); err != nil {

@@ -619,14 +619,18 @@ func (r *Report) order() []int {
 	for i := range order {
 		order[i] = i
 	}
-	rank := func(i int) int {
-		if n := verdictRank[r.Incidents[i].Verdict]; n > 0 {
-			return n
-		}
-		return 7
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(rankOf(r.Incidents[a].Verdict), rankOf(r.Incidents[b].Verdict))
+	})
 	return order
+}
+
+// rankOf sorts a verdict that is not known before all is well.
+func rankOf(verdict string) int {
+	if n := verdictRank[verdict]; n > 0 {
+		return n
+	}
+	return 7
 }
 
 // evidenceText is the text of a line of evidence, taken from the stored log
@@ -652,7 +656,7 @@ func (v *view) condition(id string) string {
 		return ""
 	}
 	var b strings.Builder
-	if t.Role != "" && t.Role != "bystander" {
+	if t.Role != "" && t.Role != "bystander" && t.Role != "blocked" {
 		b.WriteString(", " + strings.ReplaceAll(clip(t.Role, maxName), "_", " "))
 	}
 	if t.State != nil && *t.State != "" {

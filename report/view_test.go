@@ -110,7 +110,7 @@ func FuzzEscape(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, out := range map[string]string{
 			"visible": visible(s), "term": termText(s), "inline": mdInline(s, true), "code": mdCode(s),
-			"mermaid": mermaidLabel(s), "profile": profileText(s), "fence": strings.ReplaceAll(mdFence("", []string{s}), "\n", ""),
+			"mermaid": mermaidLabel(s), "folded": foldedName(s), "dot": dotLabel(s, s), "profile": profileText(s), "fence": strings.ReplaceAll(mdFence("", []string{s}), "\n", ""),
 		} {
 			if !utf8.ValidString(out) {
 				t.Errorf("%s(%q) is no UTF-8: %q", name, s, out)

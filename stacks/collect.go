@@ -112,7 +112,7 @@ func joinHost(host string, streams []*stream, only bool) []*Snapshot {
 	}
 	var out []*Snapshot
 	for k := most; k > 0; k-- { // k-th boot from the end
-		snap := &Snapshot{Host: host, untimed: map[int]bool{}, byPid: map[int]*Task{}}
+		snap := &Snapshot{Host: host, untimed: map[int]bool{}, byPid: map[int]*Task{}, traced: map[int]*Trace{}}
 		for _, in := range inputs {
 			if list := perInput[in]; k <= len(list) {
 				s := list[len(list)-k]
@@ -174,6 +174,8 @@ func (s *Snapshot) add(e parse.Event) {
 		s.Dumps = append(s.Dumps, e)
 	case *parse.Note:
 		s.Notes = append(s.Notes, e)
+	case *Trace:
+		s.Traces = append(s.Traces, e)
 	}
 }
 
@@ -238,7 +240,9 @@ func (t *Task) setComm(c string) {
 func (s *Snapshot) addTask(e *parse.Task) {
 	s.release(e.Release)
 	t := s.task(e.Pid, e.HasPid, e.Label)
-	t.setComm(e.Comm)
+	if e.Source != parse.SourceFtrace || t.Comm == "" { // a trace may cut it
+		t.setComm(e.Comm)
+	}
 	if e.Tgid != 0 {
 		t.Tgid = e.Tgid
 	}
@@ -255,7 +259,7 @@ func (s *Snapshot) addTask(e *parse.Task) {
 	t.Sightings = append(t.Sightings, &Sighting{
 		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Source: e.Source, State: state,
 		Running: state == 'R', Clean: !e.Damaged && (e.Trace == nil || !e.Trace.Mixed),
-		Dump: e.Dump, Work: e.Workqueue, Trace: e.Trace, Hung: e.Source == parse.SourceHung,
+		Dump: e.Dump, Work: e.Workqueue, Trace: e.Trace, Hung: e.Source == parse.SourceHung, Over: e.Over,
 	})
 }
 
@@ -268,13 +272,18 @@ func (s *Snapshot) addInvoker(e *parse.OOM) {
 	if e.Trace == nil {
 		return
 	}
+	src := parse.SourceOOM
+	if e.Traced {
+		src = parse.SourceFtrace
+	}
 	t.Sightings = append(t.Sightings, &Sighting{
-		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Source: parse.SourceOOM, State: 'R', Running: true,
+		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Source: src, State: 'R', Running: true,
 		Clean: !e.Trace.Mixed, Trace: e.Trace, Report: e,
 	})
 }
 
 func (s *Snapshot) finish() {
+	s.joinTraces()
 	for _, o := range s.OOMs {
 		for _, c := range o.Candidates {
 			if t := s.byPid[c.Pid]; t != nil && t.Tgid == 0 {

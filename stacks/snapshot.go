@@ -13,6 +13,7 @@ type Order struct {
 	Untimed bool // a capture without printk times (/proc reads) comes after the logs
 	Input   int
 	Line    int
+	At      float64 // seconds since boot of a trace's event, which stands behind the log's Line
 }
 
 // Compare is -1, 0 or +1.
@@ -23,7 +24,7 @@ func (o Order) Compare(p Order) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(o.Input, p.Input), cmp.Compare(o.Line, p.Line))
+	return cmp.Or(cmp.Compare(o.Input, p.Input), cmp.Compare(o.Line, p.Line), cmp.Compare(o.At, p.At))
 }
 
 // After reports whether o stands after p.
@@ -46,15 +47,21 @@ type Snapshot struct {
 	Lockdep  []*parse.Lockdep
 	Dumps    []*parse.Dump
 	Notes    []*parse.Note
+	Traces   []*Trace
 
 	Last Order // of the last event
 
 	untimed map[int]bool // inputs without printk times
+	ticks   []tick       // of the log that traces are ordered by
+	traced  map[int]*Trace
 	byPid   map[int]*Task
 }
 
 // Order returns where an event stands.
 func (s *Snapshot) Order(m *parse.Meta) Order {
+	if o, ok := s.traceOrder(m); ok {
+		return o
+	}
 	return s.at(m.Span.Input, m.Span.First)
 }
 
@@ -135,6 +142,7 @@ type Sighting struct {
 	Work    string
 	Trace   *parse.Trace // nil if none
 	Hung    bool         // the dump of a hung-task report
+	Over    bool         // a trace shows that the task went on
 	Report  *parse.OOM   // the OOM report whose trace this is
 
 	frames []*parse.Frame
@@ -185,7 +193,7 @@ func (t *Task) Present() *Sighting {
 	var dirty *Sighting
 	for i := len(t.Sightings) - 1; i >= 0; i-- {
 		s := t.Sightings[i]
-		if s.Mute() {
+		if s.Mute() || s.Over {
 			continue
 		}
 		if s.Clean {

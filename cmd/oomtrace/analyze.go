@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -31,6 +35,11 @@ type analyzeFlags struct {
 	graph       bool
 	why         bool
 	verbose     bool
+	redact      bool
+	noProgress  bool
+	listInputs  bool
+	maxSize     string
+	limits      input.Limits
 }
 
 // levels are the confidences, lowest first.
@@ -43,14 +52,17 @@ func newAnalyze() *cobra.Command {
 		Short: "Tell from kernel logs what happened and why",
 		Long: `Analyze reads kernel logs (dmesg, serial console, syslog, journalctl), dumps of
 /proc/PID/stack and call traces pasted from anywhere, and joins what they say
-about one host. FILE is a file, a directory or - for standard input; gzip and
-bzip2 are unpacked.
+about one host. FILE is a file, a directory, an archive (tar, zip, cpio) or - for
+standard input; gzip, zstd, xz, lz4 and bzip2 are unpacked. In what sosreport,
+supportconfig, must-gather and kdump make, and in copies of /proc and /sys, the
+logs and stacks are found by their paths; in anything else by their text.
 
 Exit status: 0 the input was read and reported, whatever was found; 1 an input
 could not be read or the report not written; 2 wrong usage; 3 with --fail-on, a
 deadlock or livelock of that confidence or above.`,
 		Example: `  oomtrace analyze dmesg.log
   dmesg | oomtrace analyze -
+  oomtrace analyze sosreport-web12.tar.xz
   oomtrace analyze console.log stacks.txt --format markdown --output ticket.md
   oomtrace analyze dmesg.log --oom-handler oomd --fail-on likely`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,6 +81,13 @@ deadlock or livelock of that confidence or above.`,
 	fs.BoolVar(&f.graph, "graph", false, "every edge of the wait-for graph")
 	fs.BoolVar(&f.why, "why", false, "what each edge rests on")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "leave nothing out")
+	fs.BoolVar(&f.listInputs, "list-inputs", false, "list what is read of directories and archives, and what is not and why; no report")
+	fs.IntVar(&f.limits.Members, "max-members", input.DefaultLimits.Members, "read archives and directories of up to `N` members")
+	fs.StringVar(&f.maxSize, "max-size", "32G", "read archives that unpack to `SIZE` (K, M, G, T)")
+	fs.IntVar(&f.limits.Depth, "max-depth", input.DefaultLimits.Depth, "unpack `N` layers of archives and compression")
+	fs.IntVar(&f.limits.Growth, "max-growth", input.DefaultLimits.Growth, "unpack what grows `N`-fold")
+	fs.BoolVar(&f.redact, "redact", false, "pseudonyms for hosts, paths, IP and kernel addresses, users and command names")
+	fs.BoolVar(&f.noProgress, "no-progress", false, "no bar on a terminal while large inputs are read")
 	fs.IntVar(&f.width, "width", 0, "`COLUMNS` of the text (default: of the terminal, else 80)")
 	fs.StringVar(&f.color, "color", "auto", "`WHEN` to use colours: auto, always, never")
 	complete(cmd, "format", formatNames()...)
@@ -90,18 +109,38 @@ func analyze(cmd *cobra.Command, f analyzeFlags, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "oomtrace: reading from the terminal; end with Ctrl-D")
 	}
 
-	r, err := oomtrace.Analyze(cmd.Context(), sources(args, cmd.InOrStdin()), oomtrace.Options{
+	in := input.Open(args, cmd.InOrStdin(), input.Options{Limits: f.limits, Journal: journalctl()})
+	defer in.Close()
+	if f.listInputs {
+		return listInputs(cmd.OutOrStdout(), in)
+	}
+	for _, l := range in.Listings {
+		if s := l.Summary(); s != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), "oomtrace: %s\n", oneLine(s))
+		}
+	}
+	srcs := sources(in)
+	stop := func() {}
+	if !f.noProgress && wantsProgress(cmd.ErrOrStderr(), args, cmd.InOrStdin()) {
+		stop = watch(cmd.ErrOrStderr(), srcs, progressDelay).stop
+	}
+	r, err := oomtrace.Analyze(cmd.Context(), srcs, oomtrace.Options{
 		OOMHandlers: f.oomHandlers,
 		FuseDaemons: f.fuseDaemons,
 		LockModel:   model,
 		Version:     version(),
 	})
+	stop()
 	if err != nil {
 		return failed(err)
 	}
 	unread := diagnose(cmd.ErrOrStderr(), r, f.verbose)
 
+	if f.redact {
+		r = report.Redact(r)
+	}
 	opt := report.Options{
+		Dot:     graphviz(cmd.Context()),
 		Width:   f.width,
 		Verbose: f.verbose,
 		Tasks:   f.tasks,
@@ -157,6 +196,13 @@ func (f *analyzeFlags) check(cmd *cobra.Command, args []string) (report.Format, 
 	if cmd.Flags().Changed("width") && f.width < 40 {
 		return none, usage("--width %d: want 40 or more", f.width)
 	}
+	if f.limits.Members < 1 || f.limits.Depth < 1 || f.limits.Growth < 1 {
+		return none, usage("--max-members, --max-depth and --max-growth want 1 or more")
+	}
+	var ok bool
+	if f.limits.Bytes, ok = sizeOf(f.maxSize); !ok {
+		return none, usage("--max-size %q: want a number of bytes, as in 500M or 32G", f.maxSize)
+	}
 	if slices.Contains(f.oomHandlers, "") || slices.Contains(f.fuseDaemons, "") {
 		return none, usage("--oom-handler and --fuse-daemon want a pid or the name of a process")
 	}
@@ -197,12 +243,102 @@ func formatNames() []string {
 	return names
 }
 
-func sources(args []string, stdin io.Reader) []oomtrace.Source {
+func sources(in *input.Inputs) []oomtrace.Source {
 	var out []oomtrace.Source
-	for _, s := range input.Open(args, stdin) {
+	for _, s := range in.Sources {
 		out = append(out, oomtrace.Source{Name: s.Name, Compression: s.Compression, Open: s.Open})
 	}
 	return out
+}
+
+// journalctl returns what reads a file of systemd's journal, nil where the
+// program is not there.
+func journalctl() func(file string) (io.ReadCloser, error) {
+	path, err := exec.LookPath("journalctl")
+	if err != nil {
+		return nil
+	}
+	return func(file string) (io.ReadCloser, error) {
+		// --file takes a pattern.
+		glob := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(file)
+		// Not with -k: that is the last boot only.
+		cmd := exec.Command(path, "--quiet", "--no-pager", "-o", "short-monotonic", "--file="+glob, "_TRANSPORT=kernel")
+		cmd.Env = append(os.Environ(), "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8")
+		j := &journal{cmd: cmd}
+		cmd.Stderr = &j.stderr
+		var err error
+		if j.out, err = cmd.StdoutPipe(); err != nil {
+			return nil, err
+		}
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		return j, nil
+	}
+}
+
+// journal is the output of a journalctl that runs.
+type journal struct {
+	cmd    *exec.Cmd
+	out    io.ReadCloser
+	stderr bytes.Buffer
+	some   bool  // there was text
+	err    error // of its end
+}
+
+func (j *journal) Read(p []byte) (int, error) {
+	if j.err != nil {
+		return 0, j.err
+	}
+	n, err := j.out.Read(p)
+	j.some = j.some || n > 0
+	if err == nil {
+		return n, nil
+	}
+	j.err = io.EOF
+	err = j.cmd.Wait()
+	why, _, _ := strings.Cut(strings.TrimSpace(j.stderr.String()), "\n")
+	switch {
+	case err != nil:
+		j.err = errors.New(cmp.Or(why, err.Error()))
+	case !j.some && why != "": // it ignores a file that it cannot read
+		j.err = errors.New(why)
+	}
+	return n, j.err
+}
+
+func (j *journal) Close() error {
+	if j.err == nil {
+		j.err = os.ErrClosed
+		j.cmd.Process.Kill()
+		j.cmd.Wait()
+	}
+	return nil
+}
+
+// listInputs is --list-inputs.
+func listInputs(w io.Writer, in *input.Inputs) error {
+	err := buffered(w, func(w io.Writer) error { return in.WriteList(w, oneLine) })
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
+		return failed(err)
+	}
+	return nil
+}
+
+// sizeOf reads a number of bytes: 500M, 32G, 32GiB.
+func sizeOf(s string) (int64, bool) {
+	num := strings.TrimRight(strings.ToUpper(s), "IB")
+	shift := 0
+	if num != "" {
+		if i := strings.IndexByte("KMGT", num[len(num)-1]); i >= 0 {
+			num, shift = num[:len(num)-1], 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseInt(num, 10, 64)
+	if err != nil || n <= 0 || n > 1<<62>>shift {
+		return 0, false
+	}
+	return n << shift, true
 }
 
 // lockModel is the embedded model and the facts of files, nil without files.

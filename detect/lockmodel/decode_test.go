@@ -77,7 +77,7 @@ func TestDecode(t *testing.T) {
 		waits, holds         string
 	}{
 		{"seed invoker", "", "mem_cgroup_handle_oom mem_cgroup_cache_charge add_to_page_cache_locked add_to_page_cache_lru grab_cache_page_write_begin ext3_write_begin generic_file_buffered_write __generic_file_aio_write generic_file_aio_write do_sync_write vfs_write sys_write system_call_fastpath",
-			"memcg_oom memcg killable; memcg_oom_mutex exclusive global", "page_lock exclusive page; i_rwsem exclusive file; sb_freeze count sb"},
+			"memcg_oom memcg killable; memcg_oom_mutex exclusive global", "i_rwsem exclusive file; sb_freeze count sb"},
 		{"seed victim", "", "do_truncate do_last path_openat do_filp_open do_sys_open sys_open system_call_fastpath",
 			"i_rwsem exclusive file", "sb_freeze count sb"},
 		{"victim with primitives", "3.2.71+", "schedule __mutex_lock_slowpath mutex_lock do_truncate do_last path_openat do_filp_open do_sys_open sys_open",

@@ -17,11 +17,13 @@ type builder struct {
 	dec decoder
 
 	trapped map[*stacks.Task]*Trapped
+	starved map[*stacks.Task]bool  // loops in the page allocator during a system-wide OOM
 	blocker map[int]*parse.Blocker // by pid of the waiter, the latest
 	lists   map[int]*parse.Locks   // lockdep list by pid, the latest
 	lockNr  map[string]int         // lock nodes of a class so far
 	joined  map[*stacks.Task]bool  // waiters that have a lock node
 	writers map[*lockmodel.Class][]*View
+	loops   map[string]*View // blocked worker by loop device
 }
 
 // Trapped is a task that sits in its memcg's OOM: in the charge with its
@@ -112,7 +114,7 @@ func (b *builder) holding(v *View) bool {
 	if v.Task.Gone != nil {
 		return false
 	}
-	if b.trapped[v.Task] != nil {
+	if b.trapped[v.Task] != nil || b.starved[v.Task] {
 		return true
 	}
 	switch v.At.Source {
@@ -127,7 +129,9 @@ func (b *builder) holding(v *View) bool {
 
 // runs reports whether a task was running when it was last seen, and is not
 // known to sit in a charge.
-func (b *builder) runs(v *View) bool { return v.At.State == 'R' && b.trapped[v.Task] == nil }
+func (b *builder) runs(v *View) bool {
+	return v.At.State == 'R' && b.trapped[v.Task] == nil && !b.starved[v.Task]
+}
 
 // runsHolding: a running task holds what its stack shows (lock-model §1 rule
 // 7), for the moment of that dump only.
@@ -232,6 +236,7 @@ func (g *Graph) Trapped() []*Trapped { return g.trappedList }
 // evidence or the user names it.
 func (b *builder) resources() {
 	daemons, basis := b.daemons()
+	b.loops = b.blockedLoops()
 	for _, v := range b.Views {
 		w := v.Wait
 		if w == nil || b.trapped[v.Task] != nil || b.joined[v.Task] || !b.waiting(v) {
@@ -240,8 +245,13 @@ func (b *builder) resources() {
 		if w.Class != nil && (!w.Class.Resource || w.Class.Name == "memcg_oom") {
 			continue
 		}
-		n := b.resourceNode(v)
+		worker, dev := b.loopWorker(v)
+		n := b.resourceNode(v, dev)
 		b.waitEdge(v, n, FrameModel)
+		if worker != nil {
+			b.add(&Edge{From: n, To: b.taskNode(worker.Task), Relation: ResolvedByDaemon, Basis: FrameModel, Alternatives: 1, Together: b.together(v, worker),
+				Evidence: []Ref{{worker.At.Span.Input, worker.At.Span.First}}, Why: []string{"input and output of " + dev + " are done by the worker that its Workqueue line names, and that is blocked"}})
+		}
 		if w.Class != nil && w.Class.Name == "journal_commit" {
 			b.commitEdge(v, n)
 		}
@@ -290,7 +300,7 @@ func (b *builder) commitEdge(v *View, n *Node) {
 		Evidence: []Ref{{thread.At.Span.Input, thread.At.Span.First}}, Why: []string{"the only thread that is seen in a journal commit"}})
 }
 
-func (b *builder) resourceNode(v *View) *Node {
+func (b *builder) resourceNode(v *View, dev string) *Node {
 	w := v.Wait
 	if w.Class == nil {
 		id := "resource:" + lockmodel.Fold(w.Frame.Func)
@@ -302,6 +312,10 @@ func (b *builder) resourceNode(v *View) *Node {
 	if fs := b.resourceFS(w); fs != "" {
 		id += ":" + fs
 		label += " (" + fs + ")"
+	}
+	if dev != "" {
+		id += ":" + dev
+		label += " of " + dev
 	}
 	return b.node(id, func() *Node {
 		return &Node{Kind: "resource", Class: w.Class.Name, Model: w.Class, Label: label}

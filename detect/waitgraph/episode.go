@@ -163,16 +163,24 @@ func (b *builder) fate(e *Episode, v *Victim) {
 	v.set(Unknown, "nothing is seen of it after the kill")
 	killRef := Ref{v.Kill.Span.Input, v.Kill.Span.First}
 	v.Evidence = []Ref{killRef}
-	var failed *parse.Reap
+	if x := s.Exit(v.Kill.Pid); x != nil {
+		v.set(Exited, "the trace shows its exit", Ref{x.Span.Input, x.Span.First})
+		return
+	}
+	var failed, part *parse.Reap
 	for _, r := range s.Reaps {
 		if r.Pid != v.Kill.Pid || !s.Order(&r.Meta).After(v.Order) {
 			continue
 		}
-		if r.OK {
+		if r.OK && !Leftover(v.Kill, r) {
 			v.set(Reaped, "oom_reaper freed its memory", Ref{r.Span.Input, r.Span.First})
 			return
 		}
-		failed = r
+		if r.OK {
+			part = r
+		} else {
+			failed = r
+		}
 	}
 	// Where is it now? The latest sighting after the kill decides, unless a
 	// whole dump after that lacks it.
@@ -196,6 +204,10 @@ func (b *builder) fate(e *Episode, v *Victim) {
 		switch {
 		case failed != nil:
 			v.set(ReapFailed, "oom_reaper could not free its memory, and it is still there", Ref{failed.Span.Input, failed.Span.First}, ref)
+		case part != nil && view != nil && view.Wait != nil && b.waiting(view):
+			v.set(ReapFailed, "oom_reaper had to leave most of its memory, and it is still there", Ref{part.Span.Input, part.Span.First}, ref)
+		case part != nil:
+			v.set(Reaped, "oom_reaper freed what it can", Ref{part.Span.Input, part.Span.First})
 		case view != nil && view.Wait != nil && b.waiting(view):
 			v.set(Stuck, "it is seen waiting in "+view.Wait.Frame.Func+" after the kill", ref)
 		default:
@@ -203,9 +215,20 @@ func (b *builder) fate(e *Episode, v *Victim) {
 		}
 		return
 	}
-	if failed != nil {
+	switch {
+	case failed != nil:
 		v.set(ReapFailed, "oom_reaper could not free its memory", Ref{failed.Span.Input, failed.Span.First})
+	case part != nil:
+		v.set(Reaped, "oom_reaper freed what it can", Ref{part.Span.Input, part.Span.First})
 	}
+}
+
+// Leftover reports whether the reaper left at least half of the anonymous and
+// shared memory: mlocked (until 5.15), hugetlb, shared. It comes back only when
+// the victim exits, that of tmpfs files not even then.
+func Leftover(k *parse.Kill, r *parse.Reap) bool {
+	left := max(r.AnonKB, 0) + max(r.ShmemKB, 0)
+	return left >= 1024 && 2*left >= max(k.AnonKB, 0)+max(k.ShmemKB, 0)
 }
 
 // leftBy looks for evidence after a point that the victim has ended.

@@ -268,8 +268,11 @@ func Build(snap *stacks.Snapshot, opt Options) *Graph {
 	b.view()
 	b.episodes()
 	b.chargers()
+	b.allocators()
 	b.locks()
+	b.traceEdges()
 	b.resources()
+	b.systemOOMs()
 	b.ooms()
 	g.findCycles()
 	return g

@@ -29,6 +29,9 @@ type waiter struct {
 	addr  string
 	cands []candidate
 	why   []string
+
+	trace  *stacks.Trace     // that shows how the wait began, nil if none does
+	traced *stacks.TraceWait // likewise
 }
 
 // locks joins waiters and holders (reasoning.md §3).
@@ -70,6 +73,8 @@ func (b *builder) locks() {
 		basis := FrameModel
 		if b.blocker[w.view.Task.Pid] != nil && len(w.cands) == 1 && w.cands[0].basis == KernelReport {
 			basis = KernelReport
+		} else if w.traced != nil {
+			basis = ContentionEvent
 		} else if w.addr != "" {
 			basis = Lockdep
 		}
@@ -114,6 +119,7 @@ func (b *builder) queue(w *waiter, all []*waiter, n *Node) {
 func (b *builder) join(v *View, holders map[*lockmodel.Class][]*View) *waiter {
 	w := &waiter{view: v, class: v.Wait.Class}
 	b.lockdepAddress(w)
+	b.contentionAddress(w)
 	if b.kernelSays(w) {
 		return w
 	}
@@ -123,6 +129,9 @@ func (b *builder) join(v *View, holders map[*lockmodel.Class][]*View) *waiter {
 		}
 	}
 	if w.addr != "" && b.lockdepHolders(w) {
+		return w
+	}
+	if w.traced != nil && b.traceHolders(w) {
 		return w
 	}
 	if w.class == nil {
@@ -339,6 +348,11 @@ func (b *builder) kernelSays(w *waiter) bool {
 				break
 			}
 		}
+	}
+	// The reader mark of an rwsem stays after the release: a writer that read
+	// before finds itself there. Its stack has to show the lock as well.
+	if owner == w.view.Task && c.hold.Mode == lockmodel.Shared && c.hold.Frame == nil {
+		return false
 	}
 	w.cands = []candidate{c}
 	return true

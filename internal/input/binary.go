@@ -22,11 +22,8 @@ var magics = []struct {
 	log   bool
 	what  string
 }{
-	{0, "LPKSHHRH", true, "is a systemd journal file; export it: journalctl --file NAME _TRANSPORT=kernel -o short > kernel.log"},
+	{0, journalMagic, true, journalHelp},
 	{0, "KDUMP   ", true, "is a kernel crash dump; extract its log: makedumpfile --dump-dmesg NAME dmesg.log"},
-	{0, "\xfd7zXZ\x00", true, "is compressed with xz; use: xzcat NAME | oomtrace analyze -"},
-	{0, "\x28\xb5\x2f\xfd", true, "is compressed with zstd; use: zstdcat NAME | oomtrace analyze -"},
-	{0, "\x04\x22\x4d\x18", true, "is compressed with lz4; use: lz4cat NAME | oomtrace analyze -"},
 	{0, "\xff\xfe", true, "is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 NAME > dmesg.log"},
 	{0, "\xfe\xff", true, "is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 NAME > dmesg.log"},
 	{0, "\x17\x08\x44tracing", false, "is a trace-cmd recording; convert it: trace-cmd report NAME > trace.txt"},
@@ -37,10 +34,8 @@ var magics = []struct {
 	{8, "WEBP", false, "is a WebP image, not a log; the text is needed, not a picture of it"},
 	{0, "GIF8", false, "is a GIF image, not a log"},
 	{0, "%PDF-", false, "is a PDF document; extract its text: pdftotext -layout NAME dmesg.log"},
-	{0, "PK\x03\x04", false, "is a zip archive (or an office document); unpack it and give the files"},
 	{0, "7z\xbc\xaf\x27\x1c", false, "is a 7z archive; unpack it and give the files"},
 	{0, "Rar!\x1a\x07", false, "is a RAR archive; unpack it and give the files"},
-	{257, "ustar", false, "is a tar archive; unpack it and give the directory"},
 	{0, "SQLite format 3\x00", false, "is an SQLite database, not a log"},
 }
 

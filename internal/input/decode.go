@@ -3,27 +3,35 @@ package input
 import (
 	"bytes"
 	"compress/bzip2"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/therootcompany/xz"
 )
 
-// A stream that grows without bound when it is decompressed was made to: real
-// logs shrink to a tenth, one that repeats a single line to a hundredth.
-const (
-	bombFree  = 256 << 20 // bytes of text that are always allowed
-	bombRatio = 200       // beyond them, bytes of text for one byte of input
-	maxNested = 2         // compressed, and compressed again
-)
+// layers is what lies around a stream on the way out to the input as it is on
+// disk.
+type layers struct {
+	lim   Limits
+	raw   *counter // the input as it is on disk
+	depth int      // archives and compressions so far
+}
 
 // stream is the text of a source and what was found on the way to it.
 type stream struct {
 	io.Reader
 	head        []byte // the first bytes of the text
-	compression string
+	compression string // the outer one where there are several
+	in          layers
+	file        *os.File // where the text is all of a regular file
 }
 
 // codec is one kind of compression, told by its first bytes, never by the name
@@ -34,11 +42,35 @@ type codec struct {
 	open  func(io.Reader) (io.Reader, error)
 }
 
+// maxWindow is how far back compressed data may refer, which is what a decoder
+// holds in memory: that of xz -9 and twice that of zstd -19.
+const maxWindow = 64 << 20
+
 var codecs = []codec{
 	{
 		"gzip",
 		func(head []byte) bool { return bytes.HasPrefix(head, []byte("\x1f\x8b\x08")) },
 		func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+	},
+	{
+		"zstd",
+		func(head []byte) bool { return bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")) },
+		// With a concurrency of 1 it has no goroutines that want a Close.
+		func(r io.Reader) (io.Reader, error) {
+			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(2*maxWindow))
+		},
+	},
+	{
+		"xz",
+		func(head []byte) bool { return bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")) },
+		func(r io.Reader) (io.Reader, error) { return xz.NewReader(r, maxWindow) },
+	},
+	{
+		"lz4",
+		func(head []byte) bool {
+			return bytes.HasPrefix(head, []byte("\x04\x22\x4d\x18")) || bytes.HasPrefix(head, []byte("\x02\x21\x4c\x18"))
+		},
+		func(r io.Reader) (io.Reader, error) { return lz4.NewReader(r), nil },
 	},
 	{
 		"bzip2",
@@ -51,69 +83,113 @@ var codecs = []codec{
 	},
 }
 
-// decode takes the compression from r.
-func decode(r io.Reader) (stream, error) {
-	raw := &counter{r: r}
-	br, head, err := peek(raw)
+// decode takes the compression from r, all layers of it.
+func decode(r io.Reader, in layers) (stream, error) {
+	f, _ := r.(*os.File)
+	if f != nil {
+		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+			f = nil
+		}
+	}
+	if in.raw == nil {
+		in.raw = &counter{r: r}
+		r = in.raw
+	}
+	br, head, err := peek(r)
 	if err != nil {
 		return stream{}, err
 	}
-	s := stream{Reader: br, head: head, compression: "none"}
-	for depth := 0; ; depth++ {
+	s := stream{Reader: br, head: head, compression: "none", in: in, file: f}
+	for {
 		i := slices.IndexFunc(codecs, func(c codec) bool { return c.magic(s.head) })
 		if i < 0 {
 			return s, nil
 		}
-		if depth == maxNested {
-			return stream{}, dataError(fmt.Sprintf("is compressed more than %d times", maxNested))
+		if s.in.depth == s.in.lim.Depth {
+			return stream{}, s.in.lim.depthError()
 		}
+		s.in.depth++
 		c := codecs[i]
-		if depth == 0 {
+		if s.compression == "none" {
 			s.compression = c.name
 		}
-		text, err := c.open(s.Reader)
-		if err != nil {
-			return stream{}, damaged(c.name, 0, err)
-		}
-		br, head, err := peek(&unpacker{r: text, codec: c.name, in: raw})
+		br, head, err := peek(&unpacker{codec: c, r: s.Reader, in: s.in})
 		if err != nil {
 			return stream{}, err
 		}
-		s.Reader, s.head = br, head
+		s.Reader, s.head, s.file = br, head, nil
 	}
 }
 
 // counter counts what is read.
 type counter struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   atomic.Int64
+	out int64 // bytes of text that were kept of it, or looked at
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
-// unpacker puts the errors of a codec into words and stops a bomb.
+// unpacker is one layer of compression. It puts the errors of the codec into
+// words and stops a bomb.
 type unpacker struct {
-	r     io.Reader
-	codec string
-	in    *counter // the input as it is on disk
+	codec codec
+	r     io.Reader // compressed
+	text  io.Reader // nil before the first Read
+	in    layers
 	out   int64
+	err   error
 }
 
 func (u *unpacker) Read(p []byte) (int, error) {
-	n, err := u.r.Read(p)
+	if u.err != nil {
+		return 0, u.err
+	}
+	n, err := u.read(p)
 	u.out += int64(n)
 	if err != nil && err != io.EOF {
-		return n, damaged(u.codec, u.out, err)
+		err = damaged(u.codec.name, u.out, err)
 	}
-	if u.out > bombFree && u.out/bombRatio > u.in.n {
-		return 0, dataError(fmt.Sprintf("%s data grows more than %d-fold and was not read to its end; if that is right, decompress it and give the result",
-			u.codec, bombRatio))
+	// The ratio is that of all layers: each alone may be harmless.
+	if u.in.lim.tooMuch(u.out, u.in.raw.n.Load()) {
+		n, err = 0, u.in.lim.growthError(u.codec.name+" data")
+	}
+	u.err = err
+	return n, err
+}
+
+// errPanic is what a decoder did with data that it did not expect.
+var errPanic = errors.New("the decoder gave up")
+
+func (u *unpacker) read(p []byte) (n int, err error) {
+	// Decoders are other people's, some old, and the data may be hostile.
+	defer func() {
+		if recover() != nil {
+			n, err = 0, errPanic
+		}
+	}()
+	if u.text == nil {
+		if u.text, err = u.codec.open(u.r); err != nil {
+			return 0, orCut(err)
+		}
+	}
+	n, err = u.text.Read(p)
+	if n < 0 || n > len(p) {
+		return 0, errPanic
 	}
 	return n, err
+}
+
+// orCut is for the header: where it ends the data is cut short.
+func orCut(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // dataError is what is wrong with compressed data, as against its file.
@@ -129,9 +205,14 @@ func damaged(codec string, after int64, err error) error {
 	if inner, ok := errors.AsType[dataError](err); ok {
 		return inner
 	}
-	what := "is damaged"
-	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
-		what = "is cut short"
+	if inner, ok := errors.AsType[limitError](err); ok {
+		return inner
 	}
-	return dataError(fmt.Sprintf("%s data %s after %d bytes of text", codec, what, after))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
+		return dataError(fmt.Sprintf("%s data is cut short after %d bytes of text", codec, after))
+	case errors.Is(err, xz.ErrMemlimit), errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return dataError(fmt.Sprintf("%s data was compressed with a window that is too large to unpack here; decompress it and give the result", codec))
+	}
+	return dataError(fmt.Sprintf("%s data is damaged after %d bytes of text", codec, after))
 }

@@ -1,16 +1,16 @@
 // Package input opens what a user names on the command line: files, standard
-// input, FIFOs and directories, compressed or not. It tells a log from what is
-// none and says what to do about the latter.
+// input, FIFOs, directories and archives, compressed or not. It tells a log
+// from what is none and says what to do about the latter.
 package input
 
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -19,13 +19,45 @@ const Stdin = "-"
 
 // Source is one stream of text.
 type Source struct {
-	Name        string // as given; a file of a directory has the directory in front
-	Compression string // none gzip bzip2; the outer one where there are two
+	// Name is as given. A file of a directory has the directory in front, a
+	// member of an archive the archive and a colon: sos.tar.xz:var/log/messages.
+	// What is read from several files as one has a pattern: sos.tar.xz:proc/*/stack.
+	Name        string
+	Compression string // none gzip zstd xz lz4 bzip2; the outer one where there are several
+
+	// Host and Release are what the tree around the source says of its origin,
+	// in uname, say; empty where it is silent.
+	Host, Release string
+
+	// Follows is the name of the source that this one continues: the next
+	// older part of a rotated log.
+	Follows string
 
 	// Open returns the text, decompressed. All that is wrong with the source
 	// is told here or by a Read, in words that need no name in front. Standard
-	// input and FIFOs open once.
+	// input and FIFOs open once, all else any number of times.
 	Open func() (io.ReadCloser, error)
+
+	broken error // why Open fails, if that is known
+}
+
+// Options say how to read. The zero Options are good.
+type Options struct {
+	Limits
+
+	// Journal returns the kernel's messages in a file of systemd's journal as
+	// text. Where it is nil the error of such a file names the command that
+	// exports it.
+	Journal func(file string) (io.ReadCloser, error)
+}
+
+// Inputs are the sources that arguments stand for.
+type Inputs struct {
+	Sources  []Source
+	Listings []Listing // one an argument
+
+	opt   Options
+	spool spool
 }
 
 // sniffLen is how much of a stream is looked at to tell what it is.
@@ -34,89 +66,159 @@ const sniffLen = 4096
 // errUsed is the second Open of what can be read only once.
 var errUsed = errors.New("can be read only once, and was")
 
-// Open returns the sources that args name, in their order; the files of a
-// directory in the order of their names. It reads the first bytes of each, and
-// does not fail: a source that cannot be read says so when it is opened.
-func Open(args []string, stdin io.Reader) []Source {
-	var out []Source
+// Open finds the sources that args name, in their order; those of a directory
+// or an archive in the order of their names, the parts of a rotated log from
+// the oldest on. It reads archives to their end, keeping what is of use, of
+// files the first bytes, of directories that of each file. It does not fail: a
+// source that cannot be read says so when it is opened.
+//
+// Close gives back what the members of archives take; no source can be read
+// after it.
+func Open(args []string, stdin io.Reader, opt Options) *Inputs {
+	opt.Limits = opt.Limits.withDefaults()
+	in := &Inputs{opt: opt}
 	stdinUsed := false
 	for _, arg := range args {
 		switch {
 		case arg == Stdin && stdinUsed:
-			out = append(out, broken(arg, errUsed))
+			in.add(broken(arg, errUsed))
 		case arg == Stdin:
 			stdinUsed = true
-			out = append(out, once(arg, io.NopCloser(stdin)))
+			in.once(arg, io.NopCloser(stdin))
 		default:
-			out = append(out, openPath(arg)...)
+			in.path(arg)
 		}
 	}
-	return out
+	return in
 }
 
-func openPath(name string) []Source {
+// Close removes the temporary file, if there is one.
+func (in *Inputs) Close() error { return in.spool.close() }
+
+// add takes a source that is an argument by itself.
+func (in *Inputs) add(s Source) {
+	e := Entry{Name: s.Name, Used: true, Reason: "was named"}
+	if s.broken != nil {
+		e.Used, e.Reason = false, s.broken.Error()
+	}
+	if info, err := os.Stat(s.Name); err == nil && info.Mode().IsRegular() {
+		e.Bytes = info.Size()
+	}
+	in.Sources = append(in.Sources, s)
+	in.Listings = append(in.Listings, Listing{Name: s.Name, Entries: []Entry{e}})
+}
+
+func (in *Inputs) path(name string) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return []Source{broken(name, plain(err))}
+		in.add(broken(name, plain(err)))
 	case info.IsDir():
-		return walk(name)
+		in.directory(name)
 	case info.Mode().IsRegular():
-		return []Source{file(name)}
+		in.file(name)
 	case info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0:
 		if info.Mode()&fs.ModeCharDevice != 0 && filepath.Base(name) == "kmsg" {
-			return []Source{broken(name, errors.New("never ends; use: dmesg | oomtrace analyze -"))}
+			in.add(broken(name, errors.New("never ends; use: dmesg | oomtrace analyze -")))
+			return
 		}
 		f, err := os.Open(name)
 		if err != nil {
-			return []Source{broken(name, plain(err))}
+			in.add(broken(name, plain(err)))
+			return
 		}
-		return []Source{once(name, f)}
+		in.once(name, f)
 	default:
-		return []Source{broken(name, errors.New("is a device or a socket, not a log"))}
+		in.add(broken(name, errors.New("is a device or a socket, not a log")))
 	}
 }
 
-// file is a regular file. It is closed between the look at its first bytes and
-// Open: a directory can hold more files than a process may have open.
-func file(name string) Source {
-	f, err := os.Open(name)
-	if err != nil {
-		return broken(name, plain(err))
-	}
-	defer f.Close()
-	s, err := decode(f)
-	if err != nil {
-		return broken(name, plain(err))
-	}
-	return Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
+// file is a regular file. A log is closed between the look at its first bytes
+// and Open.
+func (in *Inputs) file(name string) {
+	for again := map[string]string(nil); ; {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, plain(err)
+			in.add(broken(name, plain(err)))
+			return
 		}
-		return openStream(name, f)
-	}}
+		s, err := decode(f, layers{lim: in.opt.Limits})
+		switch {
+		case err != nil:
+			in.add(broken(name, plain(err)))
+		case archiveKind(s.head) != "":
+			// A link may show that a member is of use after it was passed over.
+			if again = in.archive(name, s, again); again != nil {
+				f.Close()
+				continue
+			}
+		case journalFile(s):
+			in.add(in.journal(name, s))
+		default:
+			in.add(Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
+				f, err := os.Open(name)
+				if err != nil {
+					return nil, plain(err)
+				}
+				return openStream(name, f, layers{lim: in.opt.Limits})
+			}})
+		}
+		f.Close()
+		return
+	}
+}
+
+// archive adds the members of an archive. It returns those that it passed over
+// in vain, if a second look may help, and adds nothing then.
+func (in *Inputs) archive(name string, s stream, wanted map[string]string) (again map[string]string) {
+	before := in.spool
+	g := in.gather(name, false)
+	g.wanted = wanted
+	sources := g.finish(g.archive(name+":", archiveKind(s.head), s))
+	if wanted == nil && g.wanted != nil && name != Stdin {
+		in.spool.off, in.spool.mem = before.off, before.mem
+		return g.wanted
+	}
+	in.addTree(g, sources)
+	return nil
+}
+
+func (in *Inputs) addTree(g *gatherer, sources []Source) {
+	// In the order of the names, whatever that of the archive is.
+	slices.SortStableFunc(g.list.Entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	in.Sources = append(in.Sources, sources...)
+	in.Listings = append(in.Listings, *g.list)
 }
 
 // once is a stream that cannot be read again.
-func once(name string, r io.ReadCloser) Source {
-	s, err := decode(r)
-	if err != nil {
+func (in *Inputs) once(name string, r io.ReadCloser) {
+	s, err := decode(r, layers{lim: in.opt.Limits})
+	switch {
+	case err != nil:
 		r.Close()
-		return broken(name, plain(err))
+		in.add(broken(name, plain(err)))
+		return
+	case archiveKind(s.head) != "":
+		in.archive(name, s, map[string]string{})
+		r.Close()
+		return
+	case journalFile(s):
+		in.add(in.journal(name, s))
+		r.Close()
+		return
 	}
 	used := false
-	return Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
+	in.add(Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
 		if used {
 			return nil, errUsed
 		}
 		used = true
 		return s.open(name, r)
-	}}
+	}})
 }
 
-func openStream(name string, f io.ReadCloser) (io.ReadCloser, error) {
-	s, err := decode(f)
+func openStream(name string, f io.ReadCloser, in layers) (io.ReadCloser, error) {
+	s, err := decode(f, in)
 	if err != nil {
 		f.Close()
 		return nil, plain(err)
@@ -148,7 +250,7 @@ func (r readCloser) Read(p []byte) (int, error) {
 }
 
 func broken(name string, err error) Source {
-	return Source{Name: name, Compression: "none", Open: func() (io.ReadCloser, error) { return nil, err }}
+	return Source{Name: name, Compression: "none", broken: err, Open: func() (io.ReadCloser, error) { return nil, err }}
 }
 
 // plain takes the path from an error of package os: the caller prints the name
@@ -174,63 +276,87 @@ func peek(r io.Reader) (*bufio.Reader, []byte, error) {
 // maxFiles bounds the walk through a directory that is not one of logs.
 const maxFiles = 10_000
 
-// walk returns the files below a directory that look like logs. Hidden files
-// and symbolic links are left out: what they point to is either there under
-// its own name or not part of the directory.
-func walk(root string) []Source {
+// directory adds the files below a directory that are logs.
+func (in *Inputs) directory(root string) {
 	if kernelTree(root) {
-		return []Source{broken(root, errors.New(
-			"is a file system of the kernel, where reading a file can block; name the files, as in /proc/PID/stack"))}
+		in.add(broken(root, errors.New(
+			"is a file system of the kernel, where reading a file can block; name the files, as in /proc/PID/stack")))
+		return
 	}
-	var out []Source
-	seen := 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			out = append(out, broken(path, plain(err)))
+	var wanted map[string]string
+	for {
+		g := in.gather(root, true)
+		g.wanted = wanted
+		sources := g.finish(g.walk(root))
+		if wanted == nil && g.wanted != nil {
+			wanted = g.wanted
+			continue
+		}
+		in.addTree(g, sources)
+		return
+	}
+}
+
+// walk goes through a directory. What links point to is never followed by the
+// system, only looked up among the files of the directory.
+func (g *gatherer) walk(root string) error {
+	base := filepath.ToSlash(filepath.Join(root, "x"))
+	base = base[:len(base)-1]
+	above := placeOf(root)
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			g.broken = append(g.broken, broken(name, plain(err)))
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
-		case path != root && strings.HasPrefix(d.Name(), "."):
-			if d.IsDir() {
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name != root && hidden(d.Name()) || base == "/" && kernelTree(name) {
 				return fs.SkipDir
 			}
 			return nil
-		case !d.Type().IsRegular():
-			return nil
 		}
-		if seen++; seen > maxFiles {
-			return fmt.Errorf("holds more than %d files; name the logs", maxFiles)
+		m := &member{name: base + filepath.ToSlash(rel), path: above + filepath.ToSlash(rel), base: base, file: name}
+		switch info, err := d.Info(); {
+		case err != nil:
+			m.why = plain(err).Error()
+		case d.Type().IsRegular():
+			m.size = info.Size()
+			m.open = func() (io.ReadCloser, error) { return os.Open(name) }
+		case d.Type()&fs.ModeSymlink != 0:
+			to, err := os.Readlink(name)
+			if err != nil {
+				m.why = plain(err).Error()
+			} else {
+				m.link = target(filepath.ToSlash(rel), filepath.ToSlash(to))
+			}
+		default:
+			m.why = "is a device, a socket or a pipe"
 		}
-		if !logName(d.Name()) {
-			return nil
-		}
-		if s := file(path); looksLikeLog(s) {
-			out = append(out, s)
-		}
-		return nil
+		return g.member(m, layers{lim: g.in.opt.Limits})
 	})
-	if err != nil {
-		out = append(out, broken(root, plain(err)))
-	}
-	if len(out) == 0 {
-		out = append(out, broken(root, fmt.Errorf("holds no file that looks like a log (%d seen)", seen)))
-	}
-	return out
 }
 
-// looksLikeLog keeps what cannot be read, to be told, and drops what is empty
-// or holds no log: nobody asked for that very file.
-func looksLikeLog(s Source) bool {
-	r, err := s.Open()
+// placeOf is the end of a directory's own path that tells where in a host's
+// file system it was: proc/123/ and var/log/ are, home/me/ticket/ is not.
+func placeOf(dir string) string {
+	abs, err := filepath.Abs(dir)
 	if err != nil {
-		e, ok := errors.AsType[*notText](err)
-		return !ok || e.log
+		return ""
 	}
-	defer r.Close()
-	n, err := r.Read(make([]byte, 1))
-	return n > 0 || err != nil && err != io.EOF
+	parts := strings.Split(filepath.ToSlash(abs), "/")
+	for i := len(parts) - 1; i >= 0 && i >= len(parts)-4; i-- {
+		switch parts[i] {
+		case "proc", "sys", "var", "sos_commands", "nodes":
+			return strings.Join(parts[i:], "/") + "/"
+		}
+	}
+	return ""
 }
 
 // kernelTree tells whether dir is in a file system that the kernel makes up.

@@ -1,0 +1,4 @@
+package parse
+
+// Symbols names addresses.
+type Symbols interface{}

@@ -1,0 +1,231 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	jsonschema "github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/oomtrace/oomtrace/report"
+)
+
+// published compiles a stored schema of somebody else.
+func published(t *testing.T, path string) *jsonschema.Schema {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// everyReport are the stored reports and the hostile ones.
+func everyReport(t *testing.T) map[string]*report.Report {
+	all := poisoned(t)
+	for name, r := range cases(t) {
+		all[name] = r
+	}
+	return all
+}
+
+func TestSpeedscopeSchema(t *testing.T) {
+	s := published(t, "testdata/speedscope.schema.json")
+	for name, r := range everyReport(t) {
+		out := render(t, r, "speedscope", report.Options{})
+		if err := validate(t, s, out); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var file struct {
+			Shared   struct{ Frames []any }
+			Profiles []struct {
+				EndValue int64
+				Samples  [][]int
+				Weights  []int64
+			}
+		}
+		if err := json.Unmarshal([]byte(out), &file); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range file.Profiles {
+			var sum int64
+			for i, stack := range p.Samples {
+				sum += p.Weights[i]
+				for _, n := range stack {
+					if n < 0 || n >= len(file.Shared.Frames) {
+						t.Fatalf("%s: no frame %d", name, n)
+					}
+				}
+			}
+			if sum != p.EndValue {
+				t.Errorf("%s: weights of %d in a profile until %d", name, sum, p.EndValue)
+			}
+		}
+	}
+}
+
+func TestSARIFSchema(t *testing.T) {
+	s := published(t, "testdata/sarif.schema.json")
+	link := regexp.MustCompile(`(^|[^\\])[\[\]]`)
+	for name, r := range everyReport(t) {
+		out := render(t, r, "sarif", report.Options{})
+		if err := validate(t, s, out); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var log struct {
+			Runs []struct {
+				Results []struct{ Message struct{ Text string } }
+			}
+		}
+		if err := json.Unmarshal([]byte(out), &log); err != nil {
+			t.Fatal(err)
+		}
+		for _, res := range log.Runs[0].Results {
+			text := res.Message.Text
+			rest := strings.NewReplacer("{{", "", "}}", "").Replace(text)
+			if link.MatchString(text) || strings.ContainsAny(rest, "{}") {
+				t.Errorf("%s: links or placeholders in %.200q", name, text)
+			}
+		}
+	}
+}
+
+func TestNDJSONIsOneIncidentALine(t *testing.T) {
+	for name, r := range everyReport(t) {
+		out := render(t, r, "ndjson", report.Options{})
+		if n := strings.Count(out, "\n"); n != len(r.Incidents) {
+			t.Errorf("%s: %d lines of %d incidents", name, n, len(r.Incidents))
+		}
+		for line := range strings.Lines(out) {
+			var one struct {
+				Inputs   []struct{ Name string }
+				Incident report.Incident
+			}
+			if err := json.Unmarshal([]byte(line), &one); err != nil || len(one.Inputs) != len(r.Inputs) {
+				t.Errorf("%s: %v, %d inputs", name, err, len(one.Inputs))
+			}
+		}
+	}
+}
+
+func TestHostileLines(t *testing.T) {
+	folded := regexp.MustCompile(`^[^ ;#][^ ;]*(;[^ ;]+)+ [1-9][0-9]*$`)
+	str := `"(?:[^"\\&]|\\[\\"n]|&amp;)*"`
+	dot := regexp.MustCompile(`^(digraph oomtrace \{|  rankdir=LR;|  (node|edge) \[.*\];|  subgraph cluster_\d+ \{|    label=` + str + `;|    fontname="Helvetica";|` +
+		`    (n|more_)\d+ \[label=` + str + `, shape=(box|ellipse|hexagon|plaintext)[-a-z0-9="#, ]*\];|` +
+		`    n\d+ -> n\d+ \[label=` + str + `[-a-z0-9="#, ]*\];|  \}|\})$`)
+	label := `"[^"<>\x60\[\]{}|\\]*"`
+	mermaid := regexp.MustCompile(`^(flowchart LR|  subgraph g\d+\[` + label + `\]|    (n|more)\d+(\[` + label + `\]|\(` + label + `\)|\{\{` + label + `\}\})|` +
+		`    class n\d+ cycle|    n\d+ (-->|-\.->)\|` + label + `\| n\d+|  end|  classDef cycle [-a-z:,#0-9]+|  linkStyle [0-9,]+ [-a-z:,#0-9]+)$`)
+	for name, r := range everyReport(t) {
+		for format, want := range map[string]*regexp.Regexp{"folded": folded, "dot": dot, "mermaid": mermaid} {
+			for _, opt := range []report.Options{{}, everything} {
+				for line := range strings.Lines(render(t, r, format, opt)) {
+					line = strings.TrimSuffix(line, "\n")
+					if !want.MatchString(line) {
+						t.Errorf("%s of %s: %.300q", format, name, line)
+					}
+				}
+			}
+		}
+		for _, format := range []string{"dot", "folded", "mermaid", "ndjson", "sarif", "speedscope"} {
+			out := render(t, r, format, everything)
+			for _, bad := range unprintable(out) {
+				if bad != unicode.ReplacementChar || format == "folded" {
+					t.Errorf("%s of %s: %q", format, name, bad)
+				}
+			}
+			if format != "ndjson" && strings.Contains(out, longComm[:5000]) {
+				t.Errorf("%s of %s: a comm of 100 kB was not cut", format, name)
+			}
+		}
+	}
+}
+
+// A hundred tasks that wait alike are one node, unless all is asked for.
+func TestDrawingFoldsEqualTasks(t *testing.T) {
+	r := cases(t)["hang"]
+	if out := render(t, r, "dot", report.Options{}); !strings.Contains(out, "30 tasks: ") || strings.Count(out, "->") > 6 {
+		t.Errorf("not folded:\n%s", out)
+	}
+	if out := render(t, r, "dot", report.Options{Verbose: true}); strings.Count(out, "->") != len(r.Incidents[0].WaitGraph.Edges) {
+		t.Errorf("-v does not draw each edge:\n%s", out)
+	}
+	trap := render(t, cases(t)["trap"], "dot", report.Options{})
+	red := 0
+	for line := range strings.Lines(trap) {
+		if strings.Contains(line, "->") && strings.Contains(line, "#c1121f") {
+			red++
+		}
+	}
+	if red != 4 {
+		t.Errorf("%d red edges in a cycle of 4:\n%s", red, trap)
+	}
+}
+
+func TestSVG(t *testing.T) {
+	err := report.Write(io.Discard, cases(t)["trap"], "svg", report.Options{})
+	if !errors.Is(err, report.ErrNoGraphviz) || !strings.Contains(err.Error(), "graphviz") {
+		t.Errorf("without graphviz: %v", err)
+	}
+	path, err := exec.LookPath("dot")
+	if err != nil {
+		t.Skip("graphviz is not installed")
+	}
+	opt := report.Options{Dot: func(graph []byte) ([]byte, error) {
+		cmd := exec.Command(path, "-Tsvg")
+		cmd.Stdin = bytes.NewReader(graph)
+		return cmd.Output()
+	}}
+	for name, r := range map[string]*report.Report{
+		"trap": cases(t)["trap"], "empty": cases(t)["empty"], "hostile": cases(t)["hostile"], "hang": cases(t)["hang"],
+	} {
+		out := render(t, r, "svg", opt)
+		dec := xml.NewDecoder(strings.NewReader(out))
+		dec.Strict = true
+		var elements []string
+		for {
+			tok, err := dec.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if el, ok := tok.(xml.StartElement); ok {
+				elements = append(elements, el.Name.Local)
+				if slices.Contains([]string{"script", "a", "image", "foreignObject", "use"}, el.Name.Local) {
+					t.Errorf("%s: an element <%s>", name, el.Name.Local)
+				}
+			}
+		}
+		if len(elements) == 0 || elements[0] != "svg" {
+			t.Errorf("%s: no svg", name)
+		}
+		if name == "trap" && !strings.Contains(out, "#c1121f") {
+			t.Error("the cycle is not red")
+		}
+	}
+}

@@ -1,0 +1,1067 @@
+package stacks
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/oomtrace/oomtrace/parse"
+)
+
+// Trace is what the ftrace text of one input shows, summed up per task: the
+// events themselves are not kept.
+type Trace struct {
+	parse.Meta
+	Info    []*parse.TraceInfo
+	Tasks   []*TraceTask // in order of appearance
+	Waits   []TraceWait  // for locks, in the order in which they began
+	Samples []TraceSample
+	Cleanup []parse.Meta // mem_cgroup_oom_synchronize() called by handle_mm_fault(): cleanup, no OOM handling
+	Offset  float64      // seconds to add for the log's clock
+
+	holders map[string][]TraceHold
+	byPid   map[int]*TraceTask
+}
+
+// TraceTask is one task of a trace.
+type TraceTask struct {
+	Pid    int
+	Comm   string
+	Spans  []TraceSpan // by start; the shortest were left out if More is not 0
+	More   int
+	Totals []TraceTotal // by state
+	Exited *parse.Meta  // the event that shows its exit, nil if none does
+	Ran    float64      // when it was last seen running, valid if HasRan
+	HasRan bool
+}
+
+// The states of a task in a trace.
+const (
+	TraceRunning    = "running"
+	TraceRunnable   = "runnable"
+	TraceSleeping   = "sleeping"
+	TraceBlocked    = "blocked"
+	TraceCharging   = "charging"
+	TraceReclaiming = "reclaiming"
+	TraceOOMKill    = "oom_kill"
+	TraceOOMWait    = "oom_wait"
+	TraceOOMReturn  = "synchronize" // pagefault_out_of_memory: the fault is unwound, and restarts
+	TraceLockWait   = "lock_wait"
+	TraceExiting    = "exiting"
+)
+
+// TraceSpan is a time that a task spent in one state. Spans nest: a charge
+// holds the reclaim in it.
+type TraceSpan struct {
+	State string
+	Start float64 // seconds on the trace's clock
+	Dur   float64 // seconds, up to the trace's end if Open
+	Open  bool    // it had not ended when the trace did
+	What  string  // function or lock
+	Count int     // how many in a row are joined in this one
+	Line  int
+}
+
+// TraceTotal is the time in one state. Time in nested states counts in each.
+type TraceTotal struct {
+	State string
+	Count int
+	S     float64
+}
+
+// TraceWait is one wait for a lock, from contention_begin to contention_end or
+// from lock_contended to lock_acquired.
+type TraceWait struct {
+	Pid   int
+	Addr  string // identity of the lock; lockdep's maps have addresses of their own
+	Name  string // of the lock class, "" if the event has none
+	Flags string // SPIN READ WRITE RT PERCPU MUTEX, joined by "|"
+	Begin float64
+	End   float64 // valid if Ended
+	Ended bool
+	Got   bool // contention_end with ret=0
+	Waker int  // who woke it up, 0 if not seen
+	At    parse.Meta
+	Stack []parse.Frame
+}
+
+// Shared reports whether the wait is a reader's.
+func (w *TraceWait) Shared() bool { return strings.Contains(w.Flags, "READ") }
+
+// Spinning reports whether the wait burns CPU time instead of sleeping.
+func (w *TraceWait) Spinning() bool { return strings.Contains(w.Flags, "SPIN") }
+
+// TraceHold is a lock that a task took and was not seen to release.
+type TraceHold struct {
+	Pid    int
+	Shared bool
+	Since  float64
+	At     parse.Meta
+	Exact  bool // lock_acquired without lock_release; else the end of a contention
+}
+
+// TraceSample is what was measured at one stack.
+type TraceSample struct {
+	Comm       string
+	Stack      []string // innermost first
+	Calls      int64
+	OnCPUNS    int64
+	OffCPUNS   int64
+	LockWaitNS int64
+}
+
+// Limits of what is kept of one trace.
+const (
+	maxSpans     = 256
+	maxSamples   = 1 << 14
+	maxTraceTask = 1 << 16
+	maxWaits     = 1 << 10
+	maxHolds     = 1 << 16
+	maxCleanup   = 8
+)
+
+// Tracer reads the trace events of one input as they come.
+type Tracer struct {
+	tr    *Trace
+	tasks map[int]*tracedTask
+	order []*tracedTask
+	cpu   map[int]int // CPU -> pid that runs there
+	last  float64
+	timed bool
+
+	samples map[string]int
+	evs     []parse.Event
+	ooms    []*parse.OOM
+	kills   map[int]*parse.Kill
+	reaps   map[int]bool
+}
+
+// tracedTask is the state of one task while its events stream by.
+type tracedTask struct {
+	TraceTask
+	out     *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
+	state   byte              // at that switch
+	onSince float64
+	on      bool
+	wait    *TraceWait // for a lock, open
+	reclaim float64
+	inRecl  bool
+	reclAt  int
+	open    *parse.TraceEvent // where function_graph leaves it
+	kill    *parse.Task       // its call trace in an OOM kill
+	slept   *parse.Task       // its stack in an OOM wait
+	totals  map[string]*TraceTotal
+	busy    bool // did something besides sleeping
+}
+
+// Take reads an event. It returns false for one that is none of a trace's.
+func (t *Tracer) Take(e parse.Event) bool {
+	switch e := e.(type) {
+	case *parse.TraceEvent:
+		t.event(e)
+		return true
+	case *parse.TraceInfo:
+		t.info(e)
+		return true
+	}
+	return false
+}
+
+func (t *Tracer) begin(m *parse.Meta) {
+	if t.tr != nil {
+		return
+	}
+	t.tr = &Trace{Meta: *m, holders: map[string][]TraceHold{}, byPid: map[int]*TraceTask{}}
+	t.tasks, t.cpu, t.samples = map[int]*tracedTask{}, map[int]int{}, map[string]int{}
+	t.kills, t.reaps = map[int]*parse.Kill{}, map[int]bool{}
+}
+
+// task finds or makes the state of a task; pid 0 is idle.
+func (t *Tracer) task(pid int, comm string, cut bool) *tracedTask {
+	if pid <= 0 {
+		return nil
+	}
+	k := t.tasks[pid]
+	if k == nil {
+		if len(t.tasks) >= maxTraceTask {
+			return nil
+		}
+		k = &tracedTask{TraceTask: TraceTask{Pid: pid}, totals: map[string]*TraceTotal{}}
+		t.tasks[pid] = k
+		t.order = append(t.order, k)
+	}
+	if comm != "" && (!cut || k.Comm == "" || len(k.Comm) < len(comm)) && (!cut || !strings.HasPrefix(k.Comm, comm)) {
+		k.Comm = comm
+	}
+	return k
+}
+
+func (t *Tracer) event(e *parse.TraceEvent) {
+	t.begin(&e.Meta)
+	if e.HasTime {
+		t.last, t.timed = max(t.last, e.Time), true
+	}
+	var k *tracedTask
+	if e.HasPid {
+		k = t.task(e.Pid, e.Comm, e.Cut)
+	}
+	if k != nil && e.HasTime && e.Name != "open" {
+		k.ran(e.Time + e.Duration)
+	}
+	switch e.Name {
+	case "sched_switch":
+		t.schedSwitch(e)
+	case "sched_waking", "sched_wakeup", "sched_wakeup_new":
+		if w := t.tasks[num(e.Fields, "pid=")]; w != nil && w.wait != nil && w.wait.Waker == 0 && e.HasPid {
+			w.wait.Waker = e.Pid
+		}
+	case "sched_process_exit":
+		if x := t.task(num(e.Fields, "pid="), "", false); x != nil {
+			t.exit(x, e)
+		}
+	case "mark_victim":
+		t.killed(k, e)
+	case "signal_generate":
+		if strings.Contains(e.Fields, "sig=9 ") && has(e.Stack, "oom_kill_process") {
+			t.killed(k, e)
+		}
+	case "finish_task_reaping":
+		t.reaped(e)
+	case "mm_vmscan_memcg_reclaim_begin", "mm_vmscan_direct_reclaim_begin":
+		if k != nil {
+			k.reclaim, k.inRecl, k.reclAt = e.Time, true, e.Span.First
+		}
+	case "mm_vmscan_memcg_reclaim_end", "mm_vmscan_direct_reclaim_end":
+		if k != nil && k.inRecl {
+			k.inRecl = false
+			k.span(TraceSpan{State: TraceReclaiming, Start: k.reclaim, Dur: e.Time - k.reclaim, What: "try_to_free_mem_cgroup_pages", Line: k.reclAt})
+		}
+	case "contention_begin", "lock_contended":
+		t.contend(k, e)
+	case "contention_end", "lock_acquired":
+		t.contended(k, e)
+	case "lock_acquire":
+		addr, rest := lockAddr(e.Fields)
+		t.hold(addr, TraceHold{Pid: e.Pid, Shared: strings.Contains(rest, "read "), Since: e.Time, At: e.Meta, Exact: true})
+	case "lock_release":
+		addr, _ := lockAddr(e.Fields)
+		t.release(addr, e.Pid)
+	case "kstack":
+		n, _ := strconv.ParseInt(strings.TrimPrefix(e.Fields, "count="), 10, 64)
+		if s := t.sample(e.Comm, e.Stack, ""); s != nil {
+			s.Calls += max(n, 1)
+		}
+	case "call":
+		t.call(k, e)
+	case "open":
+		if k != nil {
+			k.open = e
+			k.busy = true
+		}
+	default:
+		if e.Func != "" {
+			t.hit(k, e)
+		}
+	}
+}
+
+func (k *tracedTask) ran(at float64) {
+	k.Ran, k.HasRan = max(k.Ran, at), true
+}
+
+// span adds a span, joined with the one before it if that is alike.
+func (k *tracedTask) span(s TraceSpan) {
+	s.Dur = max(s.Dur, 0)
+	tot := k.totals[s.State]
+	if tot == nil {
+		tot = &TraceTotal{State: s.State}
+		k.totals[s.State] = tot
+	}
+	tot.Count++
+	tot.S += s.Dur
+	switch s.State {
+	case TraceRunning, TraceRunnable, TraceSleeping:
+	default:
+		k.busy = true
+	}
+	if s.Count == 0 {
+		s.Count = 1
+	}
+	if n := len(k.Spans); n > 0 {
+		p := &k.Spans[n-1]
+		gap := s.Start - p.Start - p.Dur
+		if p.State == s.State && p.What == s.What && !p.Open && !s.Open && gap >= 0 && gap < 1e-3 {
+			p.Dur = s.Start + s.Dur - p.Start
+			p.Count += s.Count
+			return
+		}
+	}
+	if len(k.Spans) >= maxSpans {
+		i := 0
+		for j := range k.Spans {
+			if k.Spans[j].weight() < k.Spans[i].weight() {
+				i = j
+			}
+		}
+		k.More++
+		if s.weight() <= k.Spans[i].weight() {
+			return
+		}
+		k.Spans = slices.Delete(k.Spans, i, i+1)
+	}
+	k.Spans = append(k.Spans, s)
+}
+
+// weight is how much a span is worth keeping.
+func (s *TraceSpan) weight() float64 {
+	switch s.State {
+	case TraceOOMKill, TraceOOMWait, TraceOOMReturn, TraceExiting:
+		return 1e6 + s.Dur
+	case TraceLockWait, TraceReclaiming, TraceCharging:
+		return s.Dur * 100
+	case TraceRunning:
+		return s.Dur / 100
+	}
+	return s.Dur
+}
+
+// schedSwitch moves one task off a CPU and another one onto it.
+func (t *Tracer) schedSwitch(e *parse.TraceEvent) {
+	prev := num(e.Fields, "prev_pid=")
+	if prev < 0 && e.HasPid {
+		prev = e.Pid
+	}
+	if k := t.task(prev, word(e.Fields, "prev_comm="), false); k != nil {
+		if e.Comm != "" && e.HasPid && e.Pid == prev {
+			k.Comm = e.Comm
+		}
+		if k.on {
+			k.span(TraceSpan{State: TraceRunning, Start: k.onSince, Dur: e.Time - k.onSince, Line: e.Span.First})
+		}
+		k.on, k.out, k.state = false, e, schedState(word(e.Fields, "prev_state="))
+		k.ran(e.Time)
+		switch k.state {
+		case 'Z', 'X':
+			t.exit(k, e)
+		}
+		if inOOMWait(e.Stack) && k.state != 'R' {
+			k.slept = t.sighting(k, e, e.Stack, k.state)
+		}
+	}
+	if k := t.task(num(e.Fields, "next_pid="), word(e.Fields, "next_comm="), false); k != nil {
+		t.back(k, e)
+	}
+}
+
+// back ends what kept a task off its CPU.
+func (t *Tracer) back(k *tracedTask, e *parse.TraceEvent) {
+	if o := k.out; o != nil {
+		d := e.Time - o.Time
+		state, what := k.away()
+		k.span(TraceSpan{State: state, Start: o.Time, Dur: d, What: what, Line: o.Span.First})
+		if s := t.sample(k.Comm, o.Stack, ""); s != nil && len(o.Stack) > 0 {
+			s.OffCPUNS += ns(d)
+		}
+		if k.slept != nil {
+			k.slept.Over = true
+		}
+	}
+	k.out, k.on, k.onSince = nil, true, e.Time
+	k.ran(e.Time)
+}
+
+// away says what a task off its CPU does.
+func (k *tracedTask) away() (state, what string) {
+	what = top(k.out.Stack)
+	switch {
+	case k.state == 'R':
+		return TraceRunnable, ""
+	case k.state == 'Z' || k.state == 'X':
+		return TraceExiting, ""
+	case k.wait != nil:
+		return TraceBlocked, what
+	case inOOMWait(k.out.Stack):
+		return TraceOOMWait, what
+	case k.state == 'D':
+		return TraceBlocked, what
+	}
+	return TraceSleeping, what
+}
+
+// schedState reads prev_state: "S", "R+", "D|K" (4.13 and before).
+func schedState(s string) byte {
+	if s == "" {
+		return 0
+	}
+	if s[0] >= '0' && s[0] <= '9' { // raw numbers, as bpf and perf print
+		switch s {
+		case "0":
+			return 'R'
+		case "1":
+			return 'S'
+		case "2", "130", "258":
+			return 'D'
+		}
+		return 0
+	}
+	if s[0] == 'x' {
+		return 'X'
+	}
+	return s[0]
+}
+
+func inOOMWait(st []parse.Frame) bool {
+	return has(st, "mem_cgroup_oom_synchronize") && !has(st, "handle_mm_fault") || has(st, "mem_cgroup_handle_oom")
+}
+
+func (t *Tracer) exit(k *tracedTask, e *parse.TraceEvent) {
+	if k.Exited != nil {
+		return
+	}
+	m := e.Meta
+	k.Exited = &m
+	k.span(TraceSpan{State: TraceExiting, Start: e.Time, Line: e.Span.First})
+	k.busy = k.busy && (len(k.Spans) > 1 || t.kills[k.Pid] != nil)
+	for addr := range t.tr.holders {
+		t.release(addr, k.Pid)
+	}
+	k.wait = nil
+}
+
+// contend begins a wait for a lock.
+func (t *Tracer) contend(k *tracedTask, e *parse.TraceEvent) {
+	if k == nil {
+		return
+	}
+	addr, rest := lockAddr(e.Fields)
+	w := &TraceWait{Pid: k.Pid, Addr: addr, Begin: e.Time, At: e.Meta, Stack: e.Stack}
+	if e.Name == "contention_begin" {
+		_, f, _ := strings.Cut(rest, "flags=")
+		w.Flags = strings.TrimRight(f, ")")
+	} else {
+		w.Name = strings.TrimPrefix(strings.TrimPrefix(rest, "try "), "read ")
+		t.release(addr, k.Pid)
+	}
+	k.wait = w
+}
+
+// contended ends it.
+func (t *Tracer) contended(k *tracedTask, e *parse.TraceEvent) {
+	addr, rest := lockAddr(e.Fields)
+	got := !strings.Contains(rest, "ret=-")
+	shared := strings.Contains(rest, "read ")
+	if k != nil && k.wait != nil && k.wait.Addr == addr {
+		w := k.wait
+		k.wait = nil
+		w.End, w.Ended, w.Got = e.Time, true, got
+		shared = shared || w.Shared()
+		t.waited(k, w)
+	}
+	if got && e.HasPid {
+		t.hold(addr, TraceHold{Pid: e.Pid, Shared: shared, Since: e.Time, At: e.Meta, Exact: e.Name == "lock_acquired"})
+	}
+}
+
+func (t *Tracer) waited(k *tracedTask, w *TraceWait) {
+	end := w.End
+	if !w.Ended {
+		end = t.last
+	}
+	what := w.Addr
+	if w.Name != "" {
+		what = w.Name
+	}
+	if f := top(w.Stack); f != "" {
+		what += " in " + f
+	}
+	k.span(TraceSpan{State: TraceLockWait, Start: w.Begin, Dur: end - w.Begin, Open: !w.Ended, What: what, Line: w.At.Span.First})
+	if s := t.sample(k.Comm, w.Stack, "[lock "+w.Addr+"]"); s != nil {
+		s.LockWaitNS += ns(end - w.Begin)
+	}
+	if len(t.tr.Waits) < maxWaits || !w.Ended {
+		t.tr.Waits = append(t.tr.Waits, *w)
+	}
+}
+
+func lockAddr(fields string) (addr, rest string) {
+	addr, rest, _ = strings.Cut(fields, " ")
+	return addr, rest
+}
+
+func (t *Tracer) hold(addr string, h TraceHold) {
+	list := t.tr.holders[addr]
+	if len(list) == 0 && len(t.tr.holders) >= maxHolds {
+		return
+	}
+	if !h.Shared && !h.Exact { // whoever had it before has released it
+		list = slices.DeleteFunc(list, func(o TraceHold) bool { return !o.Exact })
+	}
+	list = slices.DeleteFunc(list, func(o TraceHold) bool { return o.Pid == h.Pid })
+	if len(list) < 64 {
+		list = append(list, h)
+	}
+	t.tr.holders[addr] = list
+}
+
+func (t *Tracer) release(addr string, pid int) {
+	list, ok := t.tr.holders[addr]
+	if !ok {
+		return
+	}
+	if list = slices.DeleteFunc(list, func(o TraceHold) bool { return o.Pid == pid }); len(list) == 0 {
+		delete(t.tr.holders, addr)
+		return
+	}
+	t.tr.holders[addr] = list
+}
+
+// killed makes the report of an OOM kill that the trace alone tells of.
+func (t *Tracer) killed(k *tracedTask, e *parse.TraceEvent) {
+	pid := num(e.Fields, "pid=")
+	if c := t.kills[pid]; c != nil && c.TotalVMKB < 0 { // after its signal_generate
+		c.TotalVMKB, c.AnonKB, c.FileKB, c.ShmemKB = size(e.Fields, "total-vm="), size(e.Fields, "anon-rss="), size(e.Fields, "file-rss:"), size(e.Fields, "shmem-rss:")
+	}
+	if pid <= 0 || t.kills[pid] != nil {
+		return
+	}
+	o := t.oom(k, e, e.Stack)
+	c := &parse.Kill{Meta: e.Meta, Pid: pid, Comm: word(e.Fields, " comm="), MemcgKill: o.Scope == "memcg", Traced: true,
+		TotalVMKB: size(e.Fields, "total-vm="), AnonKB: size(e.Fields, "anon-rss="), FileKB: size(e.Fields, "file-rss:"), ShmemKB: size(e.Fields, "shmem-rss:"), Report: o}
+	t.addKill(o, c)
+}
+
+func (t *Tracer) addKill(o *parse.OOM, c *parse.Kill) {
+	if len(t.kills) >= maxTraceTask {
+		return
+	}
+	v := t.task(c.Pid, c.Comm, false)
+	if v != nil && c.Comm == "" {
+		c.Comm = v.Comm
+	}
+	o.VictimPid, o.VictimComm = c.Pid, c.Comm
+	o.Kills = append(o.Kills, c)
+	t.kills[c.Pid] = c
+	t.evs = append(t.evs, c)
+}
+
+// oom finds or makes the OOM that a task is handling: one for each task within
+// a second.
+func (t *Tracer) oom(k *tracedTask, e *parse.TraceEvent, st []parse.Frame) *parse.OOM {
+	for i := len(t.ooms) - 1; i >= 0; i-- {
+		o := t.ooms[i]
+		if e.HasPid && o.InvokerPid == e.Pid && len(o.Kills) == 0 && e.Time-o.Stamp.Boot < 5 {
+			if o.Trace == nil && len(st) > 0 {
+				o.Trace = frames(st)
+			}
+			return o
+		}
+	}
+	o := &parse.OOM{Meta: e.Meta, InvokerComm: e.Comm, InvokerPid: e.Pid, HasPid: e.HasPid, CPU: e.CPU, Traced: true}
+	if k != nil {
+		o.InvokerComm = k.Comm
+	}
+	if len(st) > 0 {
+		o.Trace = frames(st)
+	}
+	switch {
+	case has(st, "mem_cgroup_out_of_memory"), has(st, "mem_cgroup_oom_synchronize"), has(st, "mem_cgroup_handle_oom"):
+		o.Scope = "memcg"
+	case len(st) > 0 && (has(st, "__alloc_pages") || has(st, "__alloc_pages_slowpath") || has(st, "__alloc_pages_may_oom")):
+		o.Scope = "global"
+	}
+	if len(t.ooms) < maxTraceTask {
+		t.ooms = append(t.ooms, o)
+		t.evs = append(t.evs, o)
+	}
+	return o
+}
+
+func (t *Tracer) reaped(e *parse.TraceEvent) {
+	pid := num(e.Fields, "pid=")
+	if pid <= 0 || t.reaps[pid] || len(t.reaps) >= maxTraceTask {
+		return
+	}
+	t.reaps[pid] = true
+	r := &parse.Reap{Meta: e.Meta, Pid: pid, OK: true, AnonKB: -1, FileKB: -1, ShmemKB: -1}
+	if v := t.tasks[pid]; v != nil {
+		r.Comm = v.Comm
+	}
+	t.evs = append(t.evs, r)
+}
+
+// call reads a finished call of function_graph.
+func (t *Tracer) call(k *tracedTask, e *parse.TraceEvent) {
+	if k == nil {
+		return
+	}
+	st := append([]parse.Frame{{Func: e.Func, Reliable: true, Line: e.Span.First}}, e.Stack...)
+	s := TraceSpan{Start: e.Time, Dur: e.Duration, What: e.Func, Line: e.Span.First}
+	switch {
+	case e.Func == "try_to_free_mem_cgroup_pages", strings.HasPrefix(e.Func, "mem_cgroup_hierarchical_reclaim"), strings.HasPrefix(e.Func, "mem_cgroup_reclaim"):
+		s.State = TraceReclaiming
+	case e.Func == "oom_kill_process", e.Func == "mem_cgroup_out_of_memory":
+		t.oomStack(k, e, st)
+		if e.Func != "mem_cgroup_out_of_memory" && has(e.Stack, "mem_cgroup_out_of_memory") {
+			return
+		}
+		s.State = TraceOOMKill
+	case e.Func == "exit_oom_victim":
+		t.victimExits(k, e)
+		return
+	case e.Func == "do_exit":
+		t.exit(k, e)
+		return
+	case e.Func == "mem_cgroup_oom_synchronize":
+		if e.Parent == "handle_mm_fault" || has(e.Stack, "handle_mm_fault") && !has(e.Stack, "pagefault_out_of_memory") {
+			t.cleanup(e)
+			return
+		}
+		// Every fault that ends in VM_FAULT_OOM calls it: it was the memcg's
+		// OOM only if the task slept in it, or killed.
+		if e.Duration < minSleep {
+			return
+		}
+		s.State = TraceOOMWait
+		if k.slept == nil && k.kill == nil {
+			k.slept = t.sighting(k, e, st, 0)
+		}
+		if k.slept != nil {
+			k.slept.Over = true
+		}
+	case e.Func == "pagefault_out_of_memory":
+		s.State = TraceOOMReturn
+	case strings.HasPrefix(e.Func, "schedule"), strings.HasPrefix(e.Func, "io_schedule"):
+		if !inOOMWait(st) {
+			return
+		}
+		s.State = TraceOOMWait
+		k.slept = t.sighting(k, e, st, 0)
+		k.slept.Over = true
+	case isChargeName(e.Func):
+		s.State = TraceCharging
+	default:
+		return
+	}
+	k.span(s)
+}
+
+// minSleep is from how long on a call of mem_cgroup_oom_synchronize() must
+// have slept: without a sleep it takes microseconds.
+const minSleep = 1e-3
+
+func isChargeName(fn string) bool {
+	return strings.HasPrefix(fn, "try_charge") || strings.Contains(fn, "mem_cgroup_try_charge") || strings.HasPrefix(fn, "charge_memcg") ||
+		strings.HasPrefix(fn, "__mem_cgroup_charge") || strings.HasPrefix(fn, "mem_cgroup_charge") || strings.HasPrefix(fn, "obj_cgroup_charge") ||
+		strings.HasPrefix(fn, "mem_cgroup_do_charge") || strings.HasSuffix(fn, "_charge") && strings.HasPrefix(fn, "mem_cgroup_")
+}
+
+// oomStack keeps a task's stack inside an OOM kill.
+func (t *Tracer) oomStack(k *tracedTask, e *parse.TraceEvent, st []parse.Frame) {
+	o := t.oom(k, e, st)
+	if o.Trace == nil || len(o.Trace.Frames) < len(st) && !has(o.Trace.Frames, "oom_kill_process") {
+		o.Trace = frames(st)
+	}
+}
+
+// victimExits: only a victim of the OOM killer calls exit_oom_victim(), when
+// it has given its memory up.
+func (t *Tracer) victimExits(k *tracedTask, e *parse.TraceEvent) {
+	if t.kills[k.Pid] == nil && len(t.ooms) > 0 {
+		if o := t.ooms[len(t.ooms)-1]; len(o.Kills) == 0 {
+			m := o.Meta // killed then, seen now
+			t.addKill(o, &parse.Kill{Meta: m, Pid: k.Pid, Comm: k.Comm, MemcgKill: o.Scope == "memcg", Traced: true,
+				TotalVMKB: -1, AnonKB: -1, FileKB: -1, ShmemKB: -1, Report: o})
+		}
+	}
+	t.exit(k, e)
+}
+
+func (t *Tracer) cleanup(e *parse.TraceEvent) {
+	if len(t.tr.Cleanup) < maxCleanup {
+		t.tr.Cleanup = append(t.tr.Cleanup, e.Meta)
+	}
+}
+
+// hit reads a hit of the function tracer or of a probe: where func was called,
+// not how long it took.
+func (t *Tracer) hit(k *tracedTask, e *parse.TraceEvent) {
+	if k == nil {
+		return
+	}
+	st := hitStack(e)
+	if s := t.sample(k.Comm, st, ""); s != nil {
+		s.Calls++
+	}
+	s := TraceSpan{Start: e.Time, What: e.Func, Line: e.Span.First}
+	switch {
+	case e.Func == "mem_cgroup_oom_synchronize":
+		if e.Parent == "handle_mm_fault" {
+			t.cleanup(e)
+			return
+		}
+		s.State = TraceOOMReturn
+	case e.Func == "pagefault_out_of_memory":
+		s.State = TraceOOMReturn
+	case e.Func == "oom_kill_process", e.Func == "mem_cgroup_out_of_memory", e.Func == "__oom_kill_process":
+		t.oomStack(k, e, st)
+		s.State = TraceOOMKill
+	case e.Func == "exit_oom_victim":
+		t.victimExits(k, e)
+		return
+	case e.Func == "do_exit":
+		t.exit(k, e)
+		return
+	case strings.HasPrefix(e.Func, "schedule") && inOOMWait(st):
+		s.State = TraceOOMWait
+		k.slept = t.sighting(k, e, st, 0)
+	case e.Func == "try_to_free_mem_cgroup_pages":
+		s.State = TraceReclaiming
+	case e.Func == "mem_cgroup_handle_oom":
+		s.State = TraceOOMWait
+	case isChargeName(e.Func):
+		s.State = TraceCharging
+	default:
+		return
+	}
+	k.span(s)
+}
+
+// hitStack completes the stack of a function hit: ftrace leaves out the
+// function and, before 4.x, its caller.
+func hitStack(e *parse.TraceEvent) []parse.Frame {
+	var out []parse.Frame
+	at := func(fn string) {
+		if fn != "" {
+			out = append(out, parse.Frame{Func: fn, Reliable: true, Line: e.Span.First})
+		}
+	}
+	switch {
+	case len(e.Stack) > 0 && e.Stack[0].Func == e.Func:
+	case len(e.Stack) > 0 && e.Stack[0].Func == e.Parent:
+		at(e.Func)
+	default:
+		at(e.Func)
+		at(e.Parent)
+	}
+	return append(out, e.Stack...)
+}
+
+// sighting makes a task's stack a sighting of it.
+func (t *Tracer) sighting(k *tracedTask, e *parse.TraceEvent, st []parse.Frame, state byte) *parse.Task {
+	s := &parse.Task{Meta: e.Meta, Source: parse.SourceFtrace, Pid: k.Pid, HasPid: true, Comm: k.Comm, State: state, Running: state == 'R', Trace: frames(st)}
+	s.Caller = ""
+	return s
+}
+
+func frames(st []parse.Frame) *parse.Trace {
+	return &parse.Trace{Frames: slices.Clone(st), Complete: true}
+}
+
+func (t *Tracer) info(e *parse.TraceInfo) {
+	t.begin(&e.Meta)
+	t.tr.Info = append(t.tr.Info, e)
+	if e.HasTime {
+		t.last = max(t.last, e.Last)
+	}
+	t.tr.Span.First = min(t.tr.Span.First, e.Span.First)
+	t.tr.Span.Last = max(t.tr.Span.Last, e.Span.Last)
+	for i := range e.Nodes {
+		n := &e.Nodes[i]
+		if n.Parent < 0 || n.Calls == 0 && n.SelfNS == 0 {
+			continue
+		}
+		var st []parse.Frame
+		comm, j := "", i
+		for ; e.Nodes[j].Parent >= 0; j = e.Nodes[j].Parent {
+			st = append(st, parse.Frame{Func: e.Nodes[j].Func})
+		}
+		comm = e.Nodes[j].Func
+		s := t.sample(comm, st, "")
+		if s == nil {
+			continue
+		}
+		s.Calls += n.Calls
+		if f := n.Func; strings.HasPrefix(f, "schedule") || f == "__schedule" || strings.HasPrefix(f, "io_schedule") {
+			s.OffCPUNS += n.SelfNS
+		} else {
+			s.OnCPUNS += n.SelfNS
+		}
+	}
+}
+
+// sample finds the sample of a stack; a wait whose stack is not known gets
+// the stand-in.
+func (t *Tracer) sample(comm string, st []parse.Frame, standIn string) *TraceSample {
+	var names []string
+	for i := range st {
+		if st[i].Func != "" && !tracerStub(st[i].Func) {
+			names = append(names, st[i].Func)
+		}
+	}
+	if len(names) == 0 {
+		if standIn == "" {
+			return nil
+		}
+		names = []string{standIn}
+	}
+	key := comm + "\x00" + strings.Join(names, "\x00")
+	i, ok := t.samples[key]
+	if !ok {
+		if len(t.samples) >= maxSamples {
+			names, key = []string{"[more]"}, "\x00[more]"
+			if i, ok = t.samples[key]; ok {
+				return &t.tr.Samples[i]
+			}
+			comm = ""
+		}
+		i = len(t.tr.Samples)
+		t.samples[key] = i
+		t.tr.Samples = append(t.tr.Samples, TraceSample{Comm: comm, Stack: names})
+	}
+	return &t.tr.Samples[i]
+}
+
+// tracerStub recognises the functions that the tracer itself puts on top of a
+// stack.
+func tracerStub(fn string) bool {
+	for _, p := range [...]string{"trace_event_raw_event_", "__traceiter_", "ftrace_raw_event_", "trace_event_buffer_", "perf_trace_", "ftrace_call", "ftrace_graph_caller", "return_to_handler"} {
+		if strings.HasPrefix(fn, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// End closes what is open and returns what the trace proves as events that
+// other evidence can be joined with: sightings, kills, reaps and the Trace.
+// It returns nil if there was no trace.
+func (t *Tracer) End() []parse.Event {
+	if t.tr == nil {
+		return nil
+	}
+	for _, k := range t.order {
+		t.close(k)
+	}
+	slices.SortStableFunc(t.tr.Waits, func(a, b TraceWait) int { return cmp.Compare(a.At.Span.First, b.At.Span.First) })
+	t.tr.End = t.tr.Stamp
+	if t.timed && t.tr.Stamp.HasBoot {
+		t.tr.End.Boot = t.last
+	}
+	out := append(t.evs, t.tr)
+	t.evs = nil
+	return out
+}
+
+func (t *Tracer) close(k *tracedTask) {
+	gone := k.Exited != nil
+	if k.slept != nil && gone {
+		k.slept.Over = true
+	}
+	if w := k.wait; w != nil && !gone {
+		t.waited(k, w)
+	}
+	if k.inRecl && !gone {
+		k.span(TraceSpan{State: TraceReclaiming, Start: k.reclaim, Dur: t.last - k.reclaim, Open: true, What: "try_to_free_mem_cgroup_pages", Line: k.reclAt})
+	}
+	var now *parse.Task
+	switch {
+	case gone:
+	case k.out != nil:
+		state, what := k.away()
+		k.span(TraceSpan{State: state, Start: k.out.Time, Dur: t.last - k.out.Time, Open: true, What: what, Line: k.out.Span.First})
+		if s := t.sample(k.Comm, k.out.Stack, ""); s != nil && len(k.out.Stack) > 0 {
+			s.OffCPUNS += ns(t.last - k.out.Time)
+		}
+		if len(k.out.Stack) > 0 {
+			now = t.sighting(k, k.out, graft(k.out.Stack, k.wait), k.state)
+		} else if k.wait != nil && len(k.wait.Stack) > 0 {
+			now = t.waitSighting(k)
+		}
+	case k.on:
+		k.span(TraceSpan{State: TraceRunning, Start: k.onSince, Dur: t.last - k.onSince, Open: true})
+	case k.wait != nil && !k.wait.Spinning() && len(k.wait.Stack) > 0:
+		now = t.waitSighting(k)
+	case k.open != nil:
+		now = t.stillOpen(k)
+	case k.slept != nil && !k.slept.Over:
+		now = k.slept
+		if k.HasRan && k.Ran > k.slept.Stamp.Boot+1e-3 && k.slept.Stamp.HasBoot {
+			k.slept.Over = true
+		}
+	}
+	if k.slept != nil && k.slept != now {
+		k.slept.Over = true
+		k.slept.Comm = k.Comm
+		t.evs = append(t.evs, k.slept)
+	}
+	if now != nil {
+		t.evs = append(t.evs, now)
+	}
+	k.totalise()
+	if k.busy || gone && t.kills[k.Pid] != nil {
+		slices.SortStableFunc(k.Spans, func(a, b TraceSpan) int { return cmp.Compare(a.Start, b.Start) })
+	} else {
+		k.Spans, k.More = nil, 0 // slept and ran, nothing else
+	}
+	tt := &k.TraceTask
+	t.tr.Tasks = append(t.tr.Tasks, tt)
+	t.tr.byPid[k.Pid] = tt
+}
+
+func (k *tracedTask) totalise() {
+	for _, tot := range k.totals {
+		k.Totals = append(k.Totals, *tot)
+	}
+	slices.SortFunc(k.Totals, func(a, b TraceTotal) int { return strings.Compare(a.State, b.State) })
+}
+
+// waitSighting is a task known to wait from contention_begin alone.
+func (t *Tracer) waitSighting(k *tracedTask) *parse.Task {
+	e := &parse.TraceEvent{Meta: k.wait.At}
+	return t.sighting(k, e, k.wait.Stack, 'D')
+}
+
+// stillOpen is a task that function_graph leaves inside calls.
+func (t *Tracer) stillOpen(k *tracedTask) *parse.Task {
+	e := k.open
+	st := append([]parse.Frame{{Func: e.Func, Reliable: true, Line: e.Open}}, e.Stack...)
+	sleeps := slices.ContainsFunc(st, func(f parse.Frame) bool {
+		return strings.HasPrefix(f.Func, "schedule") || strings.HasPrefix(f.Func, "io_schedule")
+	})
+	state := byte(0)
+	if !sleeps && e.Fields == "last-on-cpu" {
+		state = 'R'
+	}
+	s := TraceSpan{State: TraceRunning, Start: e.Time, Dur: t.last - e.Time, Open: true, What: e.Func, Line: e.Open}
+	switch {
+	case inOOMWait(st) && state == 0:
+		s.State = TraceOOMWait
+	case has(st, "try_to_free_mem_cgroup_pages"):
+		s.State = TraceReclaiming
+	case sleeps:
+		s.State = TraceSleeping
+	case slices.ContainsFunc(st, func(f parse.Frame) bool { return isChargeName(f.Func) }):
+		s.State = TraceCharging
+	}
+	if !e.HasTime {
+		s.Dur = 0
+	}
+	k.span(s)
+	return t.sighting(k, e, st, state)
+}
+
+// graft completes a stack that the reader cut (trace-cmd prints 8 frames)
+// with the one of the same wait's contention_begin.
+func graft(st []parse.Frame, w *TraceWait) []parse.Frame {
+	if w == nil || len(st) == 0 || len(w.Stack) == 0 {
+		return st
+	}
+	last := st[len(st)-1]
+	for i := range w.Stack {
+		if w.Stack[i].Func == last.Func {
+			return append(slices.Clone(st), w.Stack[i+1:]...)
+		}
+	}
+	return st
+}
+
+// Holders are the tasks that took the lock at an address and were not seen to
+// release it.
+func (t *Trace) Holders(addr string) []TraceHold { return t.holders[addr] }
+
+// Task returns what the trace shows of a thread, nil if nothing.
+func (t *Trace) Task(pid int) *TraceTask { return t.byPid[pid] }
+
+// Last is the latest time of the trace.
+func (t *Trace) Last() float64 {
+	last := 0.0
+	for _, i := range t.Info {
+		last = max(last, i.Last)
+	}
+	return last
+}
+
+func ns(s float64) int64 {
+	if s <= 0 || s > 1e9 {
+		return 0
+	}
+	return int64(s*1e9 + 0.5)
+}
+
+func has(st []parse.Frame, fn string) bool {
+	return slices.ContainsFunc(st, func(f parse.Frame) bool {
+		name, _, _ := strings.Cut(f.Func, ".")
+		return name == fn
+	})
+}
+
+// top is the innermost function that is no scheduler's, lock's or tracer's.
+func top(st []parse.Frame) string {
+	for i := range st {
+		f := st[i].Func
+		if f == "" || tracerStub(f) || strings.HasPrefix(f, "schedule") || strings.HasPrefix(f, "__schedule") || strings.HasPrefix(f, "preempt_schedule") ||
+			strings.HasPrefix(f, "rwsem_down_") || strings.HasPrefix(f, "down_") || strings.HasPrefix(f, "__down") || strings.HasPrefix(f, "mutex_lock") ||
+			strings.HasPrefix(f, "__mutex_lock") || strings.HasPrefix(f, "io_schedule") || strings.HasPrefix(f, "__cond_resched") || strings.HasPrefix(f, "percpu_") ||
+			strings.HasPrefix(f, "__percpu_") || strings.HasPrefix(f, "native_queued_") || strings.HasPrefix(f, "queued_") || strings.HasPrefix(f, "_raw_") {
+			continue
+		}
+		return f
+	}
+	return ""
+}
+
+// word reads what follows key in fields: up to the next " name=", since a comm
+// may hold blanks.
+func word(fields, key string) string {
+	i := strings.Index(fields, key)
+	if i < 0 {
+		if !strings.HasPrefix(key, " ") || !strings.HasPrefix(fields, key[1:]) {
+			return ""
+		}
+		i, key = 0, key[1:]
+	}
+	s := fields[i+len(key):]
+	for j := 0; j < len(s); j++ {
+		if s[j] != ' ' {
+			continue
+		}
+		n := j + 1
+		for n < len(s) && (s[n] == '_' || s[n] == '-' || s[n]|0x20-'a' < 26) {
+			n++
+		}
+		if n > j+1 && n < len(s) && (s[n] == '=' || s[n] == ':') || strings.HasPrefix(s[j:], " ==>") {
+			return s[:j]
+		}
+	}
+	return s
+}
+
+// num reads the number that follows key as a whole word, -1 if there is none.
+func num(fields, key string) int {
+	for j := 0; ; {
+		i := strings.Index(fields[j:], key)
+		if i < 0 {
+			return -1
+		}
+		i += j
+		if i == 0 || fields[i-1] == ' ' {
+			e := i + len(key)
+			for e < len(fields) && fields[e]-'0' < 10 {
+				e++
+			}
+			if n, err := strconv.Atoi(fields[i+len(key) : e]); err == nil {
+				return n
+			}
+		}
+		j = i + len(key)
+	}
+}
+
+// size reads "total-vm=24928kB", -1 if it is not there.
+func size(fields, key string) int64 {
+	if n := num(fields, key); n >= 0 {
+		return int64(n)
+	}
+	return -1
+}
