@@ -24,10 +24,10 @@ type assembler struct {
 	now   *line   // the line being read
 	head  heading // the line above a pasted stack
 
-	same        string  // text of the last line
-	sameBoot    float64 // its time
-	twice       int     // over 0 while every line comes twice
-	pend        []line  // a line that came twice, and the one after it
+	same     string  // text of the last line
+	sameBoot float64 // its time
+	twice    int     // over 0 while every line comes twice
+	pend     []line  // a line that came twice, and the one after it
 
 	hungPid     int    // of the last hung-task report, until its task header came
 	hungComm    string // likewise
@@ -175,8 +175,7 @@ func (a *assembler) walk(ln *line, s string) {
 
 // start asks the kinds whether a record starts here.
 func (a *assembler) start(ln *line, s string) bool {
-	for _, i := range kindIndex[s[0]] {
-		k := &kinds[i]
+	for _, k := range kindIndex[s[0]] {
 		if strings.HasPrefix(s, k.literal) && k.take(a, ln, s) {
 			return true
 		}

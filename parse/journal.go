@@ -14,7 +14,7 @@ type journalReader struct {
 	bin     string          // the field whose value comes as bytes
 	buf     strings.Builder // length and value of it
 	binNo   int             // line on which it begins, 0 before the first
-	last    string // verbose: the field that a further line continues
+	last    string          // verbose: the field that a further line continues
 }
 
 func (j *journalReader) open() bool { return j.export || j.verbose }

@@ -49,11 +49,11 @@ var kinds = []kind{
 }
 
 // kindIndex lists the kinds by first byte.
-var kindIndex [256][]uint8
+var kindIndex [256][]*kind
 
 func init() {
 	for i := range kinds {
 		c := kinds[i].literal[0]
-		kindIndex[c] = append(kindIndex[c], uint8(i))
+		kindIndex[c] = append(kindIndex[c], &kinds[i])
 	}
 }

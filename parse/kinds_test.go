@@ -15,8 +15,8 @@ func TestKinds(t *testing.T) {
 		taken := false
 		p := &parser{emit: func(Event) {}, names: map[string]string{}}
 		a := &assembler{p: p, dump: &openDump{Dump: &Dump{}}}
-		for _, i := range kindIndex[k.sample[0]] {
-			if o := &kinds[i]; strings.HasPrefix(k.sample, o.literal) && o.take(a, &line{no: 1, text: k.sample, stamped: true}, k.sample) {
+		for _, o := range kindIndex[k.sample[0]] {
+			if strings.HasPrefix(k.sample, o.literal) && o.take(a, &line{no: 1, text: k.sample, stamped: true}, k.sample) {
 				taken = o.name == k.name
 				break
 			}

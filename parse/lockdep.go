@@ -176,8 +176,8 @@ func (a *assembler) splatLine(ln *line, s string) bool {
 
 // starts tells whether s begins a record that ends a lockdep report.
 func starts(s string) bool {
-	for _, i := range kindIndex[s[0]] {
-		if k := &kinds[i]; k.name != "lockdep" && k.name != "lockdep-off" && strings.HasPrefix(s, k.literal) {
+	for _, k := range kindIndex[s[0]] {
+		if k.name != "lockdep" && k.name != "lockdep-off" && strings.HasPrefix(s, k.literal) {
 			return true
 		}
 	}

@@ -754,7 +754,11 @@ func (t *Tracer) sighting(k *tracedTask, e *parse.TraceEvent, st []parse.Frame, 
 	return s
 }
 
+// frames makes a stack a call trace, without the tracer's own functions on top.
 func frames(st []parse.Frame) *parse.Trace {
+	for len(st) > 1 && tracerStub(st[0].Func) {
+		st = st[1:]
+	}
 	return &parse.Trace{Frames: slices.Clone(st), Complete: true}
 }
 

@@ -83,7 +83,7 @@ func (b *builder) locks() {
 		for _, c := range w.cands {
 			e := b.add(&Edge{
 				From: n, To: b.taskNode(c.task), Relation: HeldBy, Mode: modeName(c.hold.Mode), Basis: c.basis, Fact: c.hold.Fact,
-				Evidence: c.refs, Alternatives: len(w.cands), Why: c.why,
+				Evidence: c.refs, Alternatives: len(w.cands), Why: c.why, Weak: c.hold.Maybe && c.basis == FrameModel,
 			})
 			if c.hold.Frame != nil {
 				e.Frame = c.hold.Frame.Func
@@ -179,6 +179,9 @@ func (b *builder) consider(w *waiter, h *View, hold Hold) {
 	}
 	cand := candidate{task: c, view: h, hold: hold, basis: FrameModel, refs: []Ref{{h.At.Span.Input, hold.Frame.Line}}}
 	cand.why = append(cand.why, holdWhy(hold))
+	if hold.Maybe {
+		cand.why = append(cand.why, "maybe: the stack does not tell whether it holds this lock or a finer one, or has dropped it")
+	}
 	if b.runs(h) {
 		if h.At.Dump != w.view.At.Dump || h.At.Span.Input != w.view.At.Span.Input {
 			return // it may have let go since

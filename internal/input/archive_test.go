@@ -857,6 +857,28 @@ func TestRules(t *testing.T) {
 	}
 }
 
+func TestKernelRecords(t *testing.T) {
+	for text, want := range map[string]bool{
+		"[   12.345678] usb 1-1: new device\n":                     true,
+		"<6>[   12.345678] usb 1-1: new device\n":                  true,
+		"[Sun Nov 22 18:33:16 2026] usb 1-1: new device\n":         true,
+		"2026-11-22T18:33:16,000001+00:00 usb 1-1: new device\n":   true,
+		"6,416,5842,-;usb 1-1: new device\n":                       true,
+		"4,416,5842,-,caller=T12;usb 1-1: new device\n":            true,
+		"Nov 22 10:00:00 web12 kernel: usb 1-1: new device\n":      true,
+		"==> /proc/12/stack <==\n":                                 true,
+		"[    12.345] (II) an X server\n":                          false,
+		"2026-11-22T18:33:16.000001+00:00 host sshd: hello, you\n": false,
+		"1,2,3,4;5\n12,34,56,x;\n":                                 false,
+		"[info] some application\n[2026-11-22 10:00:00] another\n": false,
+		"": false,
+	} {
+		if got := kernelRecords([]byte(text)); got != want {
+			t.Errorf("kernelRecords(%q) = %v", text, got)
+		}
+	}
+}
+
 func TestOlder(t *testing.T) {
 	want := []string{
 		"a/z", "console-1.log", "console-2.log",

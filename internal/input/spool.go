@@ -111,17 +111,6 @@ func (s *spool) write(b *blob, fill func(io.Writer) error) error {
 	return nil
 }
 
-// drop gives back what a blob took, if it was the last one.
-func (s *spool) drop(b *blob) {
-	s.mem -= len(b.mem)
-	if b.file != nil && b.off+b.len == s.off {
-		s.off = b.off
-	}
-}
-
-// rewind forgets all blobs.
-func (s *spool) rewind() { s.off, s.mem = 0, 0 }
-
 func (s *spool) close() error {
 	if s.f == nil {
 		return nil

@@ -36,8 +36,8 @@ func kernelRecords(text []byte) bool {
 	return kernelStamp(text)
 }
 
-// kernelStamp finds a line that begins as printk's do: "[ 1234.567890] ",
-// maybe behind a level, or "6,416,5842,-;" of /dev/kmsg.
+// kernelStamp finds a line that begins as one of dmesg or of /dev/kmsg does,
+// maybe behind a level.
 func kernelStamp(text []byte) bool {
 	for line := range bytes.Lines(text) {
 		if len(line) > 3 && line[0] == '<' {
@@ -45,20 +45,41 @@ func kernelStamp(text []byte) bool {
 				line = line[i+1:]
 			}
 		}
-		if len(line) < 12 || line[0] != '[' {
+		if len(line) < 12 {
 			continue
 		}
-		end := bytes.IndexByte(line[:min(len(line), 24)], ']')
-		if end < 0 {
-			continue
-		}
-		stamp := bytes.TrimLeft(line[1:end], " ")
-		dot := bytes.IndexByte(stamp, '.')
-		if dot > 0 && len(stamp)-dot == 7 && len(bytes.Trim(stamp, "0123456789.")) == 0 {
-			return true
+		switch c := line[0]; {
+		case c == '[':
+			if bracketed(line) {
+				return true
+			}
+		case c >= '0' && c <= '9':
+			// 2026-11-22T18:33:16,000001+00:00 or 6,416,5842,-;
+			if len(line) > 32 && line[10] == 'T' && line[19] == ',' && line[29] == ':' {
+				return true
+			}
+			head, _, ok := bytes.Cut(line[:min(len(line), 80)], []byte(";"))
+			if f := bytes.Split(head, []byte(",")); ok && len(f) >= 4 && len(f[3]) == 1 && bytes.ContainsAny(f[3], "-c+") &&
+				len(bytes.Trim(bytes.Join(f[:3], nil), "0123456789")) == 0 {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// bracketed tells "[ 1234.567890]" and "[Sun Nov 22 18:33:16 2026]".
+func bracketed(line []byte) bool {
+	end := bytes.IndexByte(line[:min(len(line), 30)], ']')
+	if end < 0 {
+		return false
+	}
+	stamp := bytes.TrimLeft(line[1:end], " ")
+	if len(stamp) == 24 && stamp[13] == ':' && stamp[16] == ':' && bytes.HasPrefix(stamp[20:], []byte("20")) {
+		return true
+	}
+	dot := bytes.IndexByte(stamp, '.')
+	return dot > 0 && len(stamp)-dot == 7 && len(bytes.Trim(stamp, "0123456789.")) == 0
 }
 
 // hint reads what a file says of the host or the kernel.

@@ -49,5 +49,16 @@ export const words = t => t.replaceAll('_', ' ')
 export const clip = (t, n) => (t.length > n ? t.slice(0, n - 1) + '…' : t)
 export const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches
 
+/** A details element that makes its content when it is opened, or printed. */
+export function lazy(attrs, summary, make) {
+  const el = h('details', attrs, h('summary', null, summary))
+  el.fillIn = () => {
+    el.fillIn = null
+    add(el, make())
+  }
+  el.addEventListener('toggle', () => { if (el.open) el.fillIn?.() })
+  return el
+}
+
 let ids = 0
 export const uid = prefix => `${prefix}-${++ids}`

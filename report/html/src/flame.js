@@ -2,6 +2,7 @@
 // one task, and only frames that were unwound are in it.
 import flamegraph from 'd3-flame-graph'
 import { select } from 'd3-selection'
+import { timerFlush } from 'd3-timer'
 import { h, button, clip, plural, calm, uid } from './dom.js'
 
 const COLOURS = 8
@@ -95,18 +96,25 @@ export function flame(inc, showTasks) {
     if (!quiet) details.textContent = say(d)
     list.textContent = `List ${plural(d.data.tasks.length, 'task')}`
   }
+  /** Draws at once, where nobody clicked and a movement would tell nothing. */
+  function still(draw) {
+    chart.transitionDuration(0)
+    draw()
+    for (let i = 0; i < 3; i++) timerFlush() // start, first tick, end
+    chart.transitionDuration(calm() ? 0 : 200)
+  }
   function draw() {
     chart?.destroy()
     chartBox.replaceChildren()
     colours = colourOf()
-    chart = flamegraph().width(Math.max(200, chartBox.clientWidth || 800)).cellHeight(20).transitionDuration(calm() ? 0 : 200)
+    chart = flamegraph().width(Math.max(200, chartBox.clientWidth || 800)).cellHeight(20)
       .minFrameSize(0.5).inverted(icicle).resetHeightOnZoom(true).sort((a, b) => b.value - a.value || (a.data.name < b.data.name ? -1 : 1))
       .setColorMapper(fill).setLabelHandler(say)
       .setSearchMatch((d, term) => d.data.name.toLowerCase().includes(term.toLowerCase()))
       .setSearchHandler((found, sum, total) => { details.textContent = `${plural(found.length, 'frame')} found, in ${sum} of ${plural(total, 'task')}` })
       .setDetailsHandler(t => { if (t) details.textContent = t })
       .onClick(d => { zoomed = d.parent ? d : null; setCurrent(d); out.disabled = !zoomed })
-    select(chartBox).datum(tree()).call(chart)
+    still(() => select(chartBox).datum(tree()).call(chart))
     zoomed = null
     out.disabled = true
     setCurrent(root())
@@ -164,7 +172,7 @@ export function flame(inc, showTasks) {
   let width = 0
   new ResizeObserver(() => {
     const w = chartBox.clientWidth
-    if (chart && w && Math.abs(w - width) > 2) { width = w; chart.width(w).update() }
+    if (chart && w && Math.abs(w - width) > 2) { width = w; still(() => chart.width(w).update()) }
   }).observe(chartBox)
   return el
 }

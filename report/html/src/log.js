@@ -1,5 +1,5 @@
 // The lines of the log: where they are, and what stands around them.
-import { h, plural } from './dom.js'
+import { h, lazy, plural } from './dom.js'
 
 const AROUND = 3
 
@@ -51,14 +51,7 @@ export class Log {
     if (!refs?.length) return null
     const uniq = [...new Map(refs.map(r => [r.join(':'), r])).values()]
     const most = 40
-    const el = h('details', { class: 'where' }, h('summary', null, label ? `${label}: ` : '',
-      uniq.slice(0, 3).map(r => this.place(r)).join(', '), uniq.length > 3 ? ` and ${uniq.length - 3} more` : ''))
-    el.addEventListener('toggle', () => {
-      if (el.open && el.childElementCount === 1) {
-        el.append(this.around(uniq.slice(0, most)))
-        if (uniq.length > most) el.append(h('p', { class: 'note' }, `${plural(uniq.length - most, 'more line')} not shown`))
-      }
-    })
-    return el
+    return lazy({ class: 'where' }, [label ? `${label}: ` : '', uniq.slice(0, 3).map(r => this.place(r)).join(', '), uniq.length > 3 ? ` and ${uniq.length - 3} more` : ''],
+      () => [this.around(uniq.slice(0, most)), uniq.length > most && h('p', { class: 'note' }, `${plural(uniq.length - most, 'more line')} not shown`)])
   }
 }

@@ -1,5 +1,5 @@
 // The page: one incident at a time, from the data that stands in it.
-import { h, add, section, button, plural, words, clip } from './dom.js'
+import { h, add, lazy, section, button, plural, words, clip } from './dom.js'
 import { Log } from './log.js'
 import { Panel } from './panel.js'
 import { waitGraph } from './graph.js'
@@ -135,7 +135,7 @@ function incidentView(inc) {
     factList(inc.facts.map(f => [f.label, f.value])),
     h('div', { class: 'reasons' },
       h('h2', null, 'How sure this is'),
-      h('p', null, h('strong', null, inc.confidence), main ? `: ${CONFIDENCE[inc.confidence] ?? ''}.` : ', as an OOM without a finding.'),
+      h('p', null, h('strong', null, inc.confidence), main ? `: ${CONFIDENCE[inc.confidence] ?? ''}.` : ': no rule found anything stuck; this is how sure the outcome is.'),
       main?.explanation?.length > 0 && h('ul', null, main.explanation.map(x => h('li', { class: /^not (confirmed|likely)/.test(x) ? 'but' : null }, prose(x)))),
       h('p', null, h('strong', null, 'mem_cgroup_oom_synchronize(): '), inc.sync.text, inc.sync.reason && [': ', prose(inc.sync.reason)]),
       log.details(inc.sync.refs, 'seen at')))
@@ -157,11 +157,9 @@ function incidentView(inc) {
 
   const evidence = () => (inc.findings ?? []).filter(f => f.evidence?.length).map(f => [
     inc.findings.length > 1 && h('h3', null, h('code', null, f.rule)),
-    h('ul', { class: 'evidence' }, f.evidence.slice(0, 200).map(e => {
-      const d = h('details', { class: 'where' }, h('summary', null, h('span', { class: 'place' }, log.place(e.ref)), ' ', h('code', null, e.text || log.text(e.ref) || '')))
-      d.addEventListener('toggle', () => { if (d.open && d.childElementCount === 1) d.append(log.around([e.ref], new Map([[e.ref.join(':'), e.text]]))) })
-      return h('li', null, d)
-    })), f.evidence.length > 200 && h('p', { class: 'note' }, `and ${f.evidence.length - 200} more lines`)])
+    h('ul', { class: 'evidence' }, f.evidence.slice(0, 200).map(e => h('li', null, lazy({ class: 'where' },
+      [h('span', { class: 'place' }, log.place(e.ref)), ' ', h('code', null, e.text || log.text(e.ref) || '')],
+      () => log.around([e.ref], new Map([[e.ref.join(':'), e.text]])))))), f.evidence.length > 200 && h('p', { class: 'note' }, `and ${f.evidence.length - 200} more lines`)])
 
   const candidates = h('div')
   const mem = memory(inc, log, o => {
@@ -200,7 +198,7 @@ function incidentView(inc) {
 
   const flames = flame(inc, showTasks)
   const parts = [
-    ['graph', 'Wait-for graph', [graph, inWords]],
+    ['graph', 'Wait-for graph', inc.nodes.length ? [graph, inWords] : null],
     ['findings', 'What to do', inc.findings?.length ? fixes(inc.findings) : null],
     ['evidence', 'Evidence', inc.findings?.some(f => f.evidence?.length) ? evidence() : null],
     ['timeline', 'Timeline', timeline(inc, log, showTask, showLog)],
@@ -267,7 +265,7 @@ function start() {
   addEventListener('beforeprint', () => {
     document.querySelectorAll('svg.waits').forEach(e => e.onpaper(true))
     document.querySelectorAll('.flame > svg').forEach(e => e.setAttribute('viewBox', `0 0 ${e.getAttribute('width')} ${e.getAttribute('height')}`))
-    document.querySelectorAll('main details:not([open])').forEach(d => { d.open = true; d.dataset.print = '' })
+    document.querySelectorAll('main details:not([open])').forEach(d => { d.fillIn?.(); d.open = true; d.dataset.print = '' })
   })
   addEventListener('afterprint', () => {
     document.querySelectorAll('svg.waits').forEach(e => e.onpaper(false))
