@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,9 @@ import (
 type Source struct {
 	Name        string // as the report names it
 	Compression string // none gzip bzip2 ...
+	Host        string // of the machine it was taken from, where the text itself may not tell; "" if unknown
+	Release     string // its kernel release, "" if unknown
+	Follows     string // name of the source that this one continues (rotated logs), "" for none
 
 	// Open is called once to read, and once more for the log lines around the
 	// evidence; a stream that cannot be read twice fails then, and the report
@@ -56,6 +60,7 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	var c stacks.Collector
 	for i, src := range sources {
 		rep.Inputs = append(rep.Inputs, input(src, &results[i]))
+		c.Origin(i, stacks.Origin{Host: src.Host, Release: src.Release, Follows: 1 + slices.IndexFunc(sources, func(s Source) bool { return src.Follows != "" && s.Name == src.Follows })})
 		for _, e := range events[i] {
 			c.Add(e)
 		}
@@ -67,6 +72,7 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	for _, snap := range c.Snapshots() {
 		g := waitgraph.Build(snap, waitgraph.Options{Model: opt.LockModel, Handlers: opt.OOMHandlers, Daemons: opt.FuseDaemons})
 		rep.Incidents = append(rep.Incidents, detect.Run(g, text.line)...)
+		rep.Trace = detect.Trace(rep.Trace, snap)
 	}
 	for i := range rep.Incidents {
 		rep.Incidents[i].ID = strconv.Itoa(i + 1)

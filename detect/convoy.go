@@ -28,13 +28,14 @@ var lockConvoy = &Detector{
 		"a second dump 30 s later: does the root move?",
 	},
 	Run: func(d *Detector, inc *Incident) []Found {
+		ends := inc.ends()
 		behind := map[*waitgraph.Node][]*waitgraph.Node{}
 		var roots []*waitgraph.Node
 		for _, n := range inc.Nodes {
 			if n.Task == nil || len(inc.Graph.Out(n)) == 0 {
 				continue
 			}
-			r := inc.rootOf(n)
+			r := ends[n].root
 			if r == nil {
 				continue
 			}
@@ -45,7 +46,7 @@ var lockConvoy = &Detector{
 		}
 		var out []Found
 		for _, r := range roots {
-			if f, ok := inc.convoy(r, behind[r]); ok {
+			if f, ok := inc.convoy(r, behind[r], ends); ok {
 				out = append(out, f)
 			}
 		}
@@ -54,23 +55,97 @@ var lockConvoy = &Detector{
 	},
 }
 
-func (inc *Incident) convoy(root *waitgraph.Node, nodes []*waitgraph.Node) (Found, bool) {
+// end is where a chain of waits ends: its root (nil in a circle), the last
+// task on the way to it, and how many waits lead there.
+type end struct {
+	root, last *waitgraph.Node
+	depth      int
+}
+
+// ends follows every chain once, along the first live edge of each node.
+func (inc *Incident) ends() map[*waitgraph.Node]end {
+	out := map[*waitgraph.Node]end{}
+	for _, n := range inc.Nodes {
+		var path []*waitgraph.Node
+		on := map[*waitgraph.Node]bool{}
+		for m := n; ; {
+			if _, known := out[m]; known {
+				break
+			}
+			if on[m] {
+				out[m] = end{}
+				break
+			}
+			on[m] = true
+			path = append(path, m)
+			edges := inc.Graph.Out(m)
+			if len(edges) == 0 {
+				out[m] = end{root: m}
+				if m.Task != nil {
+					out[m] = end{root: m, last: m}
+				}
+				break
+			}
+			m = edges[0].To
+		}
+		for _, m := range slices.Backward(path) {
+			if _, known := out[m]; known {
+				continue
+			}
+			e := out[inc.Graph.Out(m)[0].To]
+			if e.root == nil {
+				out[m] = end{}
+				continue
+			}
+			if m.Task != nil {
+				e.depth++
+				if e.last == nil {
+					e.last = m
+				}
+			}
+			out[m] = e
+		}
+	}
+	return out
+}
+
+// maxChain bounds the links of a chain that are told one by one.
+const maxChain = 6
+
+// chainText tells the longest chain to the root, the far end first.
+func (inc *Incident) chainText(nodes []*waitgraph.Node, ends map[*waitgraph.Node]end) []string {
+	deepest := nodes[0]
+	for _, n := range nodes {
+		if ends[n].depth > ends[deepest].depth {
+			deepest = n
+		}
+	}
+	if ends[deepest].depth < 2 {
+		return nil
+	}
+	var links []string
+	for m := deepest; len(inc.Graph.Out(m)) > 0; {
+		e := inc.Graph.Out(m)[0]
+		links = append(links, edgeText(e))
+		m = e.To
+	}
+	if n := len(links); n > 2*maxChain {
+		links = slices.Concat(links[:maxChain], []string{fmt.Sprintf("... %d links more ...", n-2*maxChain)}, links[n-maxChain:])
+	}
+	return append([]string{fmt.Sprintf("the longest chain to the root has %d waits:", ends[deepest].depth)}, links...)
+}
+
+func (inc *Incident) convoy(root *waitgraph.Node, nodes []*waitgraph.Node, ends map[*waitgraph.Node]end) (Found, bool) {
 	// The root task is the last task of the chain: the one that others wait
 	// for and that itself waits for the root node (or is it).
 	count := map[*waitgraph.Node]int{}
+	direct := map[*waitgraph.Node]int{} // right behind that task
 	for _, n := range nodes {
-		last := n
-		for m, seen := n, map[*waitgraph.Node]bool{}; m != root && !seen[m]; {
-			seen[m] = true
-			if m.Task != nil {
-				last = m
-			}
-			m = inc.Graph.Out(m)[0].To
-		}
-		if root.Task != nil {
-			last = root
-		}
+		last := ends[n].last
 		count[last]++
+		if n != last && (ends[n].depth == ends[last].depth+1) {
+			direct[last]++
+		}
 	}
 	var head *waitgraph.Node
 	for _, n := range append(slices.Clone(nodes), root) {
@@ -102,7 +177,7 @@ func (inc *Incident) convoy(root *waitgraph.Node, nodes []*waitgraph.Node) (Foun
 	case root.Task != nil:
 		f.Summary = fmt.Sprintf("%d tasks wait behind %s, which %s", len(nodes), who(root.Task), inc.doing(root.Task))
 	case followers >= 1 && head.Task != nil && count[head] > 1:
-		f.Summary = fmt.Sprintf("%d tasks wait behind %s, which waits for %s", count[head]-1, who(head.Task), root.Label)
+		f.Summary = fmt.Sprintf("%d %s behind %s, which waits for %s", count[head]-1, plural(count[head]-1, "task waits", "tasks wait"), who(head.Task), root.Label)
 		if rest := len(nodes) - count[head]; rest > 0 {
 			f.Explanation = append(f.Explanation, fmt.Sprintf("%d more wait for %s as well", rest, root.Label))
 		}
@@ -115,6 +190,10 @@ func (inc *Incident) convoy(root *waitgraph.Node, nodes []*waitgraph.Node) (Foun
 	case root.Kind == "resource":
 		f.Explanation = append(f.Explanation, "no task owns "+root.Label+": what ends the wait is outside the log")
 	}
+	if n := direct[head]; n > 0 && n < followers {
+		f.Explanation = append(f.Explanation, fmt.Sprintf("%d of them %s right behind %s, the others behind those", n, plural(n, "is", "are"), who(head.Task)))
+	}
+	f.Explanation = append(f.Explanation, inc.chainText(nodes, ends)...)
 	if longest > 0 {
 		f.Confidence = Confirmed
 		f.Explanation = append(f.Explanation, fmt.Sprintf("blocked for up to %d s by the hung-task reports", longest))

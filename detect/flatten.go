@@ -36,8 +36,12 @@ func (inc *Incident) report(line func(waitgraph.Ref) string) report.Incident {
 	}
 	var lead *Found
 	var leadRule string
+	caveats := inc.caveats()
 	for _, d := range All() {
 		for _, f := range d.Run(d, inc) {
+			if rankVerdict(f.Verdict) >= rankVerdict("hang") {
+				f.Explanation = append(f.Explanation, caveats...)
+			}
 			out.Findings = append(out.Findings, inc.finding(d, &f, line))
 			if lead == nil || rankVerdict(f.Verdict) > rankVerdict(lead.Verdict) {
 				lead, leadRule = &f, d.ID

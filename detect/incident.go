@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/oomtrace/oomtrace/detect/lockmodel"
@@ -218,16 +219,22 @@ func (inc *Incident) seenTwice(t *stacks.Task) bool {
 	if v == nil || v.Wait == nil {
 		return false
 	}
-	n := 0
+	var first *stacks.Sighting
 	for _, s := range t.Sightings {
-		for _, f := range s.Frames() {
-			if f.Func == v.Wait.Frame.Func && f.Offset == v.Wait.Frame.Offset {
-				n++
-				break
-			}
+		f := inc.Graph.Top(s)
+		if f == nil || f.Func != v.Wait.Frame.Func || f.Offset != v.Wait.Frame.Offset {
+			continue
+		}
+		if first == nil {
+			first = s
+			continue
+		}
+		// Two dumps of one moment are no more than one.
+		if !first.Stamp.HasBoot || !s.Stamp.HasBoot || math.Abs(s.Stamp.Boot-first.Stamp.Boot) >= 2 {
+			return true
 		}
 	}
-	return n > 1
+	return false
 }
 
 func (inc *Incident) hasClass(class string) bool {

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/oomtrace/oomtrace/detect/waitgraph"
@@ -66,7 +67,13 @@ var memcgReclaimWriteback = &Detector{
 	},
 	Run: func(d *Detector, inc *Incident) []Found {
 		slow := inc.charging(func(v *waitgraph.View) bool {
-			if v.Charge.Kind != waitgraph.ChargeReclaim || v.Wait == nil || v.Wait.Class == nil || len(inc.locksOf(v)) == 0 {
+			if v.Charge.Kind != waitgraph.ChargeReclaim || v.Wait == nil || v.Wait.Class == nil {
+				return false
+			}
+			// Every page fault holds its own mmap_lock: alone it stops nobody.
+			if !slices.ContainsFunc(v.Holds, func(h waitgraph.Hold) bool {
+				return !h.Maybe && !h.Class.Resource && h.Instance != "own_mm" && h.Class.Name != "page_lock"
+			}) && len(inc.Graph.In(inc.Graph.Node(v.Task.ID))) == 0 {
 				return false
 			}
 			switch v.Wait.Class.Name {

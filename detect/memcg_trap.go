@@ -106,6 +106,9 @@ func (inc *Incident) trapFound(i int, c []*waitgraph.Node, charger *stacks.Task,
 	if exit.Weak {
 		f.Summary = fmt.Sprintf("%s holds %s while it %s in a memcg OOM; if %s, which needs that lock, is the victim, neither can go on", who(charger), locks, doing, who(victim))
 	}
+	if own := inc.locksHeldBy(c, charger); own != locks && own != "" {
+		f.Summary = fmt.Sprintf("%s holds %s while it %s in %s; victim %s waits behind that (over %s) and cannot exit", who(charger), own, doing, strings.TrimPrefix(group, "memcg OOM of "), who(victim), locks)
+	}
 	if locks == "" {
 		f.Summary = fmt.Sprintf("%s %s in %s, and its victim %s cannot exit before that ends", who(charger), doing, group, who(victim))
 	}
@@ -117,6 +120,17 @@ func (inc *Incident) trapFound(i int, c []*waitgraph.Node, charger *stacks.Task,
 		f.Explanation = append(f.Explanation, "not confirmed: "+strings.Join(because, "; "))
 	}
 	return f
+}
+
+// locksHeldBy names the locks of the cycle that the task itself holds.
+func (inc *Incident) locksHeldBy(c []*waitgraph.Node, t *stacks.Task) string {
+	var own []*waitgraph.Node
+	for _, e := range inc.EdgesOf(c) {
+		if e.Relation == waitgraph.HeldBy && e.To.Task == t {
+			own = append(own, e.From)
+		}
+	}
+	return strings.Join(lockClasses(own), ", ")
 }
 
 // heldBefore is the lock's holder on the cycle that leads to the charger.

@@ -99,6 +99,9 @@ func (inc *Incident) noChargeFrame(set func(status, mechanism, reason string), o
 		} else {
 			set("not_applicable", "", "the OOM is not a memcg's")
 		}
+	} else if ref, ok := inc.cleanupOnly(); ok {
+		set("not_taken", "cleanup_only", "the trace shows mem_cgroup_oom_synchronize() called by handle_mm_fault() only: it forgets the failed charge of a fault that succeeded")
+		out.Evidence = append(out.Evidence, ref)
 	} else {
 		set("unknown", "", "no call trace of the charging task is in the log")
 	}

@@ -84,6 +84,14 @@ func (inc *Incident) timeline() []report.Event {
 			add(&d.Meta, "dump", nil, "sysrq-%c lists %d tasks, none of this incident", d.Action, d.Tasks)
 		}
 	}
+	for _, t := range inc.Tasks {
+		for _, m := range moments(inc.Snap, t) {
+			add(m.meta, m.kind, t, "%s", m.text)
+			if b := items[len(items)-1].ev.BootS; b != nil {
+				*b += m.late
+			}
+		}
+	}
 	slices.SortStableFunc(items, func(a, b item) int { return a.order.Compare(b.order) })
 	out := []report.Event{}
 	for i, it := range items {
@@ -144,14 +152,21 @@ func refsOf(inc *report.Incident) []report.Ref {
 			out = append(out, report.Ref{Input: e.Input, Line: e.Line})
 		}
 	}
+	for i, t := range inc.Tasks {
+		if i == maxLogTasks {
+			break
+		}
+		out = append(out, t.Evidence...)
+	}
 	slices.SortFunc(out, func(a, b report.Ref) int { return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Line, b.Line)) })
 	return slices.Compact(out)
 }
 
 // around and maxLog bound the log lines that an incident carries.
 const (
-	around = 3
-	maxLog = 600
+	around      = 3
+	maxLog      = 600
+	maxLogTasks = 50
 )
 
 // Context lists the lines that an incident needs from each input: its evidence

@@ -91,7 +91,8 @@ func runUserHandler(d *Detector, inc *Incident) []Found {
 		f := Found{Verdict: "hang", Confidence: Likely, Cycle: -1, Tasks: sleepers, Evidence: sortRefs(refs)}
 		f.Summary = fmt.Sprintf("%s in a memcg OOM that the kernel does not resolve (OOM killer disabled): only a userspace handler or a higher limit ends it", sleepText(sleepers))
 		f.Explanation = []string{"no kill of this group is in the log, so the kernel's OOM killer is off there (oom_kill_disable), or the log lacks its report"}
-		if inc.Snap.CapturesOnly() {
+		inc.oomControl(n, &f)
+		if inc.Snap.CapturesOnly() && f.Confidence < Confirmed {
 			f.Confidence = Possible
 			f.Summary = fmt.Sprintf("%s in a memcg OOM: its userspace handler has not acted (OOM killer disabled), or its victim cannot exit", sleepText(sleepers))
 			f.Explanation = []string{"only captured stacks are at hand; the kernel log would tell whether a victim was killed"}
@@ -121,4 +122,23 @@ func sleepText(ts []*stacks.Task) string {
 // hasVictim: a pasted fragment can name the victim without a kill line.
 func hasVictim(inc *Incident, n *waitgraph.Node) bool {
 	return slices.ContainsFunc(inc.Graph.Out(n), func(e *waitgraph.Edge) bool { return e.Relation == waitgraph.ResolvedByExit })
+}
+
+// oomControl adds what a capture of the group's memory.oom_control says.
+func (inc *Incident) oomControl(n *waitgraph.Node, f *Found) {
+	for _, c := range inc.Snap.Cgroups {
+		disabled, ok := c.Get("oom_kill_disable")
+		under, _ := c.Get("under_oom")
+		if !ok || "oom:"+c.Path != n.ID {
+			continue
+		}
+		f.Evidence = append(f.Evidence, waitgraph.Ref{Input: c.Span.Input, Line: c.Span.First})
+		if disabled.Value != 0 {
+			f.Confidence = Confirmed
+			f.Explanation = []string{fmt.Sprintf("memory.oom_control of %s says oom_kill_disable 1, under_oom %.0f: the kernel kills nobody there", c.Path, under.Value)}
+		} else {
+			f.Confidence = Possible
+			f.Explanation = append(f.Explanation, fmt.Sprintf("but memory.oom_control of %s says oom_kill_disable 0: the kernel's killer is on, and its report is missing from the log", c.Path))
+		}
+	}
 }

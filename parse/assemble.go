@@ -20,6 +20,10 @@ type assembler struct {
 	locks *Locks
 	splat *openSplat
 	dump  *openDump
+	stall *openStall
+	sysrq *openSysrq
+	ps    *psTable
+	file  *openFile
 	mix   mixing
 	now   *line   // the line being read
 	head  heading // the line above a pasted stack
@@ -32,6 +36,7 @@ type assembler struct {
 	hungPid     int    // of the last hung-task report, until its task header came
 	hungComm    string // likewise
 	hungRelease string
+	stuck       bool   // a lockup's report was the last header: the task is running
 	nmi         bool   // "NMI backtrace for cpu 1" was the last header
 	manual      bool   // "sysrq: Manual OOM execution" came before
 	drop        bool   // a header cut a trace short: frames are nobody's until the next "Call Trace:"
@@ -41,7 +46,7 @@ type assembler struct {
 
 func (a *assembler) idle() bool {
 	return len(a.pend) == 0 && a.oom == nil && a.hung == nil && a.task == nil && a.hdr == nil && a.tr == nil &&
-		a.locks == nil && a.splat == nil && a.dump == nil
+		a.locks == nil && a.splat == nil && a.dump == nil && a.stall == nil && a.sysrq == nil && a.ps == nil && a.file == nil
 }
 
 // first is the line where the oldest open record began.
@@ -152,6 +157,28 @@ func (a *assembler) walk(ln *line, s string) {
 	if a.splat != nil && a.splatLine(ln, s) {
 		return
 	}
+	if a.stall != nil && a.stallLine(ln, s) || a.sysrq != nil && a.sysrqLine(ln, s) {
+		return
+	}
+	if a.ps != nil || a.file != nil {
+		if a.ps != nil {
+			if a.psRow(ln, s) {
+				return
+			}
+			a.ps = nil
+		}
+		if a.file != nil {
+			if s[0] != '=' && s[0] != '/' && a.fileLine(ln, s) {
+				return
+			}
+			if s[0] != '/' {
+				a.endFile()
+			}
+		}
+	}
+	if s[0] == '#' && a.debuggerFrame(ln, s) || a.tr != nil && a.tr.debugger && a.debuggerLine(ln, s) {
+		return
+	}
 	if !ln.framed && len(s) > 12 && (s[0] == '/' || s[0] == 'p') {
 		s, _ = a.procPrefix(ln, s)
 	}
@@ -197,6 +224,8 @@ func (a *assembler) start(ln *line, s string) bool {
 
 // blank is an empty line. It ends a pasted stack.
 func (a *assembler) blank() {
+	a.endFile()
+	a.ps = nil
 	a.endLocks()
 	if a.tr != nil && a.tr.paste {
 		a.endTrace(false)
@@ -241,6 +270,10 @@ const maxGap = 64
 func (a *assembler) boundary() {
 	a.endHung()
 	a.endLocks()
+	a.endStall()
+	a.endSysrq()
+	a.endFile()
+	a.ps = nil
 	a.endTrace(true)
 	if a.task != nil {
 		a.mix.cutHeader(a)
@@ -248,7 +281,7 @@ func (a *assembler) boundary() {
 	a.endTask()
 	a.endSplat(true)
 	a.dropHeading()
-	a.hdr, a.nmi, a.ip, a.userRegs = nil, false, nil, false
+	a.hdr, a.nmi, a.stuck, a.ip, a.userRegs = nil, false, false, nil, false
 	if o := a.oom; o != nil && o.closing && o.GroupKill == "" {
 		a.endOOM(false)
 	}
@@ -264,6 +297,10 @@ func (a *assembler) end() {
 	}
 	a.endHung()
 	a.endLocks()
+	a.endStall()
+	a.endSysrq()
+	a.endFile()
+	a.ps = nil
 	a.endTrace(false)
 	a.endTask()
 	a.endSplat(true)

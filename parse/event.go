@@ -29,7 +29,8 @@ type Meta struct {
 func (m *Meta) Head() *Meta { return m }
 
 // Event is one record of the log: *OOM, *Kill, *Reap, *HungTask, *Blocker,
-// *Task, *Locks, *Lockdep, *Dump, *Boot, *Note, *TraceEvent or *TraceInfo.
+// *Task, *Locks, *Lockdep, *Dump, *Boot, *Note, *Stall,
+// *Sysrq, *Cgroup, *TraceEvent or *TraceInfo.
 type Event interface{ Head() *Meta }
 
 // Context is the stack a frame was found on.
@@ -66,6 +67,7 @@ type Trace struct {
 	UserSP   uint64 // user-mode stack pointer of the register dump (RSP: 002b:), 0 if none
 	UserRegs bool   // a user-mode register dump follows: the trace reached the entry from user space
 	Complete bool   // the outermost frame or </TASK> was seen
+	Wchan    bool   // no stack: its one frame is the function the task sleeps in
 	Mixed    bool   // a foreign line stood between the frames
 }
 
@@ -247,15 +249,89 @@ type Locks struct {
 // proves a deadlock.
 type Lockdep struct {
 	Meta
-	Kind string // circular recursive irq other
-	Text string
+	Kind    string // circular recursive irq other
+	Text    string
+	Release string
+	Comm    string // the task that ran into it
+	Pid     int    // 0 if not printed
+	Entries []LockdepEntry
 }
 
-// Boot is a "Linux version" line: a new boot of the machine.
+// LockdepEntry is one lock that a lockdep report speaks of.
+type LockdepEntry struct {
+	Role   string // acquire: being taken; hold: held; chain: a step of the known order; past: taken before; usage: where it was used in the way that Usage says
+	Step   int    // of the chain, as in "-> #1"
+	Addr   string // of the lock, ""
+	Class  string // as printed, with #N and /subclass
+	Usage  string // "{IN-SOFTIRQ-W}", "SOFTIRQ-ON-W", ""
+	Comm   string // of the task the line names
+	Pid    int    // 0 if it names none
+	At     Frame  // the function that asked for the lock; Func is "" if not printed
+	Frames []Frame
+	Line   int
+}
+
+// Stall is a CPU, an RCU grace period or a worker pool that does not get on.
+type Stall struct {
+	Meta
+	Kind    string // soft_lockup hard_lockup rcu workqueue workqueue_pools workqueue_hog
+	CPU     int    // -1 if not printed
+	Seconds int64  // 0 if not printed
+	Jiffies int64  // RCU counts in them; 0 if not printed
+	Comm    string // of the task on the CPU
+	Pid     int
+	Text    string
+	Work    []Work // what the workers do, of workqueue and workqueue_pools
+}
+
+// Work is one work item that a worker is at.
+type Work struct {
+	Queue string
+	Pid   int // of the worker
+	Func  string
+}
+
+// Sysrq is a sysrq command other than w and t (see Dump).
+type Sysrq struct {
+	Meta
+	Action byte // l m d f e i c ..., 0 if the text is not known
+	Text   string
+	Stats  []Stat // m: totals of Mem-Info
+}
+
+// Cgroup is one file of a memory cgroup: memory.events, memory.stat,
+// memory.oom_control, memory.pressure, a limit.
+type Cgroup struct {
+	Meta
+	Path   string // of the group, below the mount point
+	File   string
+	Values []CgroupValue
+}
+
+// CgroupValue is one value of a Cgroup file.
+type CgroupValue struct {
+	Name  string // "" in a file of one value; "some.avg10" in memory.pressure
+	Value float64
+	Max   bool // "max": no limit
+}
+
+// Get returns the value of that name.
+func (c *Cgroup) Get(name string) (CgroupValue, bool) {
+	for _, v := range c.Values {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return CgroupValue{}, false
+}
+
+// Boot is a new boot of the machine: a "Linux version" line, or, where that
+// is missing, another boot id in the journal or a clock that starts anew.
 type Boot struct {
 	Meta
-	Release string
+	Release string // "" if the log does not tell
 	Arch    string // "" if unknown
+	ID      string // the journal's, ""
 }
 
 // Note is a single line that bears on an OOM incident.
@@ -281,6 +357,19 @@ type Counts struct {
 	FtraceEvent int `json:"ftrace_event"`
 }
 
+// MoreCounts are the records that the report does not count.
+type MoreCounts struct {
+	Stall    int
+	Sysrq    int
+	Cgroup   int // files
+	Crash    int // tasks of crash
+	Debugger int // stacks of drgn and gdb
+	PS       int // rows
+	Proc     int // /proc/PID/wchan and syscall
+	Frames   int // reliable frame lines
+	Strays   int // those of them that are in no event
+}
+
 // Diagnostic is something about the input that the reader should know.
 type Diagnostic struct {
 	Line     int    // 0 if it concerns the whole input
@@ -295,5 +384,6 @@ type Result struct {
 	Bytes       int64
 	Lines       int
 	Records     Counts
+	More        MoreCounts
 	Diagnostics []Diagnostic
 }

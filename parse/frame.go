@@ -47,6 +47,8 @@ type frameInfo struct {
 	kind frameKind
 	mark stackMark
 	proc bool // "[<0>]": only /proc/PID/stack prints that (4.15 ->)
+
+	callee *Frame // arm: a line names the function and its caller
 }
 
 // scanFrame is ParseFrame with everything the trace's state needs.
@@ -87,14 +89,15 @@ func scanFrame(s string) (f Frame, info frameInfo) {
 			f.Addr, f.HasAddr = n, n != 0
 			s = trimLeft(rest[2:])
 		} else { // ppc64: "[c000000012345678] [c0000000000abcde] foo+0x10/0x20"
-			_, rest, ok := leadHex(s[1:])
-			if !ok || len(rest) < 4 || rest[:3] != "] [" || len(s)-len(rest) < 9 {
+			n, rest, ok := leadHex(s[1:])
+			if !ok || len(rest) < 4 || rest[:2] != "] " || len(s)-len(rest) < 9 {
 				return f, frameInfo{}
 			}
-			n, rest, ok := leadHex(rest[3:])
-			if !ok || len(rest) < 1 || rest[0] != ']' {
-				return f, frameInfo{}
-			}
+			if rest[2] == '[' {
+				if n, rest, ok = leadHex(rest[3:]); !ok || len(rest) < 1 || rest[0] != ']' {
+					return f, frameInfo{}
+				}
+			} // else sparc: "[00000000004a5c1c] foo+0x10/0x20"
 			f.Addr, f.HasAddr = n, true
 			s = trimLeft(rest[1:])
 		}
@@ -120,6 +123,9 @@ func scanFrame(s string) (f Frame, info frameInfo) {
 	}
 	n := symbolLen(s)
 	if n == 0 {
+		if addr && s[0] == '(' {
+			return scanARM(s, f, info)
+		}
 		return f, frameInfo{}
 	}
 	f.Func = s[:n]
@@ -160,7 +166,75 @@ func scanFrame(s string) (f Frame, info frameInfo) {
 		info.kind = frameLoose
 		return f, info
 	}
+	if caller, ok := strings.CutPrefix(rest, " from "); ok && !addr { // arm, 6.x: "foo from bar+0x10/0x20"
+		callee := f
+		if f, info = scanFrame(caller); info.kind == frameFull && info.callee == nil {
+			info.callee = &callee
+			return f, info
+		}
+		return f, frameInfo{}
+	}
+	if at, ok := strings.CutPrefix(s, "Function entered at [<"); ok { // arm without kallsyms
+		return scanEntered(at, f)
+	}
 	return f, frameInfo{}
+}
+
+// scanARM reads what follows the address in arm's and mips' old lines:
+//
+//	[<c0014558>] (show_stack) from [<c059798c>] (dump_stack+0x7c/0xc8)
+//	[<80108b50>] (dump_stack+0x8/0x34)
+func scanARM(s string, f Frame, info frameInfo) (Frame, frameInfo) {
+	name, rest, ok := strings.Cut(s[1:], ")")
+	if !ok {
+		return f, frameInfo{}
+	}
+	callee, sub := scanFrame(name)
+	if sub.kind != frameFull {
+		if symbolLen(name) != len(name) || name == "" {
+			return f, frameInfo{}
+		}
+		callee = Frame{Func: name, Reliable: f.Reliable}
+	}
+	callee.Addr, callee.HasAddr = f.Addr, f.HasAddr
+	caller, ok := strings.CutPrefix(rest, " from [<")
+	if !ok {
+		if sub.kind != frameFull || trim(rest) != "" {
+			return f, frameInfo{}
+		}
+		info.kind = frameFull
+		return callee, info
+	}
+	v, rest, ok := leadHex(caller)
+	rest, ok2 := strings.CutPrefix(rest, ">] (")
+	if !ok || !ok2 {
+		return f, frameInfo{}
+	}
+	name, rest, _ = strings.Cut(rest, ")")
+	if f, sub = scanFrame(name); sub.kind != frameFull && sub.kind != frameLoose {
+		return f, frameInfo{}
+	}
+	f.Addr, f.HasAddr = v, v != 0
+	if rest != "" && !scanTail(rest, &f, false) {
+		return f, frameInfo{}
+	}
+	info.kind, info.callee = frameFull, &callee
+	return f, info
+}
+
+// scanEntered reads "[<c0014558>] from [<c059798c>]": addresses only.
+func scanEntered(s string, f Frame) (Frame, frameInfo) {
+	v, rest, ok := leadHex(s)
+	from, ok2 := strings.CutPrefix(rest, ">] from [<")
+	if !ok || !ok2 {
+		return f, frameInfo{}
+	}
+	callee := Frame{Addr: v, HasAddr: true, Reliable: true}
+	if v, rest, ok = leadHex(from); !ok || rest != ">]" {
+		return f, frameInfo{}
+	}
+	f.Func, f.Addr, f.HasAddr = "", v, true
+	return f, frameInfo{kind: frameAddr, callee: &callee}
 }
 
 // scanAddr reads "0xffffffffa0001234", what %pS prints for an address without
@@ -357,7 +431,7 @@ func outermost(fn string) bool {
 		return strings.HasPrefix(fn, "system_call") || strings.HasPrefix(fn, "stub_") || strings.HasPrefix(fn, "sysenter_") ||
 			strings.HasPrefix(fn, "syscall_call") || strings.HasPrefix(fn, "secondary_startup")
 	case 'r':
-		return strings.HasPrefix(fn, "ret_from_fork") || strings.HasPrefix(fn, "ret_from_kernel_") || fn == "ret_fast_syscall"
+		return strings.HasPrefix(fn, "ret_from_fork") || fn == "ret_from_syscall" || strings.HasPrefix(fn, "ret_from_kernel_") || fn == "ret_fast_syscall"
 	case 'k':
 		return fn == "kernel_thread_helper" || fn == "kernel_thread_starter"
 	case 'c':
@@ -365,5 +439,5 @@ func outermost(fn string) bool {
 	case 'i':
 		return fn == "ia32_sysret" || strings.HasPrefix(fn, "ia32_cstar") || strings.HasPrefix(fn, "ia32_sysenter") || fn == "ia32_syscall"
 	}
-	return fn == "tracesys"
+	return fn == "tracesys" || fn == "handle_sys" || fn == "handle_sys64" || fn == "__sys_trace_return"
 }

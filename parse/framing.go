@@ -104,6 +104,7 @@ type framer struct {
 	frag    fragment
 	partial string // a CRI line that goes on
 	boot    string // id of the boot that journalctl's "-- Boot" named
+	boots   int    // "-- Reboot --" lines
 	num     int    // the last line number or column of seconds
 	nums    int    // how many in a row
 	held    line   // a key line that seems to be wrapped
@@ -296,11 +297,12 @@ func (fr *framer) text(ln line, kind int, odd oddity, yield func(line)) {
 		return
 	}
 	if !ln.framed {
+		if strings.HasPrefix(t, "-- ") && fr.bootLine(t) {
+			return
+		}
 		fr.bare(&ln)
 	} else if !ln.foreign {
-		if ln.host == "" && kind == frameJournal {
-			ln.bootID = fr.boot
-		} else if kind == frameJournal && fr.boot != "" {
+		if fr.boot != "" && kind == frameJournal {
 			ln.bootID = fr.boot
 		}
 		fr.last = ln
@@ -374,6 +376,23 @@ func stampAhead(s string) bool {
 	}
 	r := trimLeft(s[1:])[n:]
 	return r != "" && r[0] == ']' && trimLeft(s[1:])[n-7] == '.'
+}
+
+// bootLine reads journalctl's "-- Boot 0123...f --" and "-- Reboot --".
+func (fr *framer) bootLine(s string) bool {
+	body, ok := strings.CutSuffix(s[3:], " --")
+	switch {
+	case !ok:
+		return false
+	case body == "Reboot":
+		fr.boots++
+		fr.boot = "reboot " + itoa(fr.boots)
+		return true
+	case strings.HasPrefix(body, "Boot ") && len(body) == 37:
+		fr.boot = strings.Clone(body[5:])
+		return true
+	}
+	return false
 }
 
 // bare fills in what a line without prefix inherits: it continues the record

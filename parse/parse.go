@@ -78,9 +78,20 @@ type parser struct {
 	streams map[streamKey]*assembler
 	cur     *assembler // where the last line went
 	names   map[string]string
-	dumps   int
-	events  int
-	capped  map[string]int // diagnostics by code
+
+	boots    map[string]*bootState // by host
+	bootHost *bootState            // of the last line
+	bootName string
+
+	strayEnd int // line of the last stray frame
+
+	later   map[int]int // index in waiting, by pid
+	waiting []*Task     // see wait
+	seen    map[int]bool
+
+	dumps  int
+	events int
+	capped map[string]int // diagnostics by code
 }
 
 // maxDiags bounds the diagnostics of one code; the last one says how many more
@@ -105,6 +116,11 @@ func (p *parser) send(e Event) {
 	m := e.Head()
 	m.Stamp.Wall, m.End.Wall = normalWall(m.Stamp.Wall), normalWall(m.End.Wall)
 	m.Host, m.Caller = p.name(m.Host), p.name(m.Caller)
+	if p.boots != nil {
+		if e = p.bootDue(e); e == nil {
+			return
+		}
+	}
 	p.events++
 	p.emit(e)
 }

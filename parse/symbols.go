@@ -2,3 +2,5 @@ package parse
 
 // Symbols names addresses.
 type Symbols interface{}
+
+func (p *parser) symbolize(f *Frame) {}

@@ -23,6 +23,26 @@ func (a *assembler) takeSysrq(ln *line, s string) bool {
 		action = 't'
 	case "Manual OOM execution":
 		action = 'f'
+	case "Show backtrace of all active CPUs":
+		action = 'l'
+	case "Show Memory":
+		action = 'm'
+	case "Show Locks Held":
+		action = 'd'
+	case "Show Regs":
+		action = 'p'
+	case "Dump ftrace buffer":
+		action = 'z'
+	case "Kill All Tasks":
+		action = 'i'
+	case "Terminate All Tasks":
+		action = 'e'
+	case "Emergency Sync":
+		action = 's'
+	case "Trigger a crash":
+		action = 'c'
+	case "Emergency Thaw of all frozen filesystems":
+		action = 'j'
 	}
 	a.boundary()
 	a.hungPid = 0
@@ -31,12 +51,49 @@ func (a *assembler) takeSysrq(ln *line, s string) bool {
 	if action == 'f' {
 		a.manual = true
 	}
-	if action == 'w' || action == 't' {
+	if action != 'w' && action != 't' {
+		a.p.res.More.Sysrq++
+		a.sysrq = &openSysrq{Sysrq: &Sysrq{Action: action, Text: keep(trim(s))}}
+		a.touch(&a.sysrq.Meta, ln)
+	} else {
 		a.p.dumps++
 		a.dump = &openDump{Dump: &Dump{ID: a.p.dumps, Action: action}}
 		a.touch(&a.dump.Meta, ln)
 	}
 	return true
+}
+
+// openSysrq is another sysrq command; what it prints are records of their own,
+// but for Mem-Info.
+type openSysrq struct {
+	*Sysrq
+	mem *openOOM // reads Mem-Info
+}
+
+func (a *assembler) sysrqLine(ln *line, s string) bool {
+	o := a.sysrq
+	switch {
+	case o.Action != 'm':
+	case s == "Mem-Info:":
+		o.mem = &openOOM{OOM: &OOM{}, part: partMemInfo}
+		a.touch(&o.Meta, ln)
+		return true
+	case o.mem != nil && o.mem.memInfoLine(s):
+		a.touch(&o.Meta, ln)
+		return true
+	}
+	a.endSysrq()
+	return false
+}
+
+func (a *assembler) endSysrq() {
+	if o := a.sysrq; o != nil {
+		a.sysrq = nil
+		if o.mem != nil {
+			o.Stats = o.mem.Stats
+		}
+		a.p.send(o.Sysrq)
+	}
 }
 
 // takeTail notes that the task list of a dump is over.

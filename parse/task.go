@@ -202,7 +202,7 @@ func (a *assembler) takeHeader(ln *line, s string) bool {
 		a.drop = false
 		return true
 	}
-	nmi := a.nmi
+	nmi, stuck := a.nmi, a.stuck
 	a.boundary()
 	if a.oom != nil && a.oom.Trace == nil {
 		a.oom.Damaged = true
@@ -211,6 +211,7 @@ func (a *assembler) takeHeader(ln *line, s string) bool {
 	if nmi {
 		t.Source = SourceNMI
 	}
+	t.Running = stuck
 	a.touch(&t.Meta, ln)
 	a.hdr = t
 	return true
@@ -260,6 +261,9 @@ func (a *assembler) sendTask(t *openTask) {
 	}
 	if d := a.dump; d != nil && t.Dump == d.ID && t.Span.Last > d.Span.Last {
 		d.Span.Last, d.End = t.Span.Last, t.End
+	}
+	if t.HasPid && t.Trace != nil {
+		a.p.saw(t.Pid)
 	}
 	a.p.send(t.Task)
 }

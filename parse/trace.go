@@ -8,29 +8,38 @@ import (
 // openTrace is a call trace being read.
 type openTrace struct {
 	*Trace
-	task      *openTask // whose event it becomes part of; nil for the OOM report's and a splat's own
-	ctx       Context
-	first     int
-	paste     bool // bare frames without "Call Trace:"
-	proc      bool // they come from /proc/PID/stack
-	done      bool // the outermost frame was seen
-	gap       bool // a foreign line came after the last frame
-	gaps      int
-	entered   bool  // "<TASK>" was seen
-	left      bool  // "</TASK>" was seen
-	scheduled bool  // a reliable __schedule was seen
-	garbled   bool  // see garble
-	suspect   bool  // see mixing
-	lost      bool  // printk dropped lines inside
-	half      Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
-	isHalf    bool
-	inOOM     *openOOM
+	task        *openTask // whose event it becomes part of; nil for the OOM report's and a splat's own
+	ctx         Context
+	first       int
+	paste       bool // bare frames without "Call Trace:"
+	proc        bool // they come from /proc/PID/stack
+	done        bool // the outermost frame was seen
+	gap         bool // a foreign line came after the last frame
+	gaps        int
+	entered     bool  // "<TASK>" was seen
+	left        bool  // "</TASK>" was seen
+	scheduled   bool  // a reliable __schedule was seen
+	garbled     bool  // see garble
+	suspect     bool  // see mixing
+	lost        bool  // printk dropped lines inside
+	half        Frame // "[<ffffffff810e33ca>] ?" waits for its symbol
+	isHalf      bool
+	inOOM       *openOOM
+	debugger    bool // crash, drgn or gdb wrote it
+	interrupted bool // crash: the numbers may start again
 }
 
 // takeCallTrace opens a trace: of the task header, the CPU header or the OOM
 // report that came last, or of nobody.
 func (a *assembler) takeCallTrace(ln *line, s string) bool {
 	a.p.res.Records.CallTrace++
+	if i := strings.IndexByte(s, ':'); s[0] != 'E' && i+2 < len(s) { // its first frame on the same line
+		defer func(rest string) {
+			if f, info := scanFrame(rest); info.kind != notFrame {
+				a.frameLine(ln, f, info)
+			}
+		}(s[i+1:])
+	}
 	if a.splat != nil {
 		a.splat.trace = true
 		a.endTrace(true)
@@ -54,6 +63,17 @@ func (a *assembler) takeCallTrace(ln *line, s string) bool {
 		a.touch(&t.Meta, ln)
 		a.openTrace(ln, t, ln.no)
 	}
+	return true
+}
+
+// takeBreakingEvent ends an s390 trace: the address of the last branch follows,
+// printed like a frame.
+func (a *assembler) takeBreakingEvent(ln *line, s string) bool {
+	if a.tr != nil && a.tr.task == nil && a.tr.inOOM == nil {
+		return true // of a lockdep report
+	}
+	a.endTrace(false)
+	a.drop = true
 	return true
 }
 
@@ -113,6 +133,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 			return false
 		}
 		if a.drop || a.strayFrame(ln) {
+			a.stray(ln, &f)
 			return true
 		}
 		a.openBare(ln, info)
@@ -122,7 +143,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	case frameMark:
 		if info.mark == markTask {
 			if t.entered && !t.done {
-				t.garble()
+				a.garble(t)
 			}
 			t.entered, a.mix.tags = true, true
 		}
@@ -165,6 +186,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	if t.done && f.Reliable && !continuesEnd(f.Func) {
 		t.Mixed = true // another context's frame
+		a.stray(ln, &f)
 		if f.Func != "" && outermost(f.Func) {
 			a.mix.paid(false)
 		}
@@ -175,17 +197,27 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	if f.Func == "__schedule" && f.Reliable { // never calls itself
 		if t.scheduled {
-			t.garble()
+			a.garble(t)
 		}
 		t.scheduled = true
 	}
 	if t.garbled {
+		a.stray(ln, &f)
 		a.touchTrace(ln)
 		return true
 	}
 	t.proc = t.proc || info.proc
 	if len(t.Frames) >= a.p.opt.MaxFrames {
+		a.stray(ln, &f)
 		return true
+	}
+	if c := info.callee; c != nil && (len(t.Frames) == 0 || t.Frames[len(t.Frames)-1].Func != c.Func) {
+		c.Context, c.Line = t.ctx, ln.no
+		c.Func = a.p.name(c.Func)
+		t.Frames = append(t.Frames, *c)
+	}
+	if f.HasAddr && a.p.opt.Symbols != nil || f.HasOffset && a.p.opt.Symbols != nil {
+		a.p.symbolize(&f)
 	}
 	f.Context, f.Line = t.ctx, ln.no
 	f.Func, f.Module = a.p.name(f.Func), a.p.name(f.Module)
@@ -200,6 +232,21 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	return true
 }
 
+// stray accounts for a frame that becomes part of no event: it stands where no
+// trace is open, or whose it is cannot be told.
+func (a *assembler) stray(ln *line, f *Frame) {
+	if !f.Reliable {
+		return
+	}
+	a.p.res.More.Strays++
+	if a.p.strayEnd != 0 && ln.no-a.p.strayEnd < maxGap {
+		a.p.strayEnd = ln.no
+		return
+	}
+	a.p.strayEnd = ln.no
+	a.p.diag(ln.no, "info", "stray-frames", "frames from here on belong to no trace that could be told apart")
+}
+
 func (t *openTrace) reliable() bool {
 	for i := range t.Frames {
 		if t.Frames[i].Reliable {
@@ -211,13 +258,19 @@ func (t *openTrace) reliable() bool {
 
 // garble gives the frames up: two contexts print their traces line by line, and
 // nothing tells whose a frame is.
-func (t *openTrace) garble() {
+func (a *assembler) garble(t *openTrace) {
+	for i := range t.Frames {
+		a.stray(&line{no: t.Frames[i].Line}, &t.Frames[i])
+	}
 	t.garbled, t.Mixed, t.Frames = true, true, nil
 }
 
 // continuesEnd tells whether fn may follow an outermost frame: ret_from_fork
-// is called by ret_from_fork_asm (6.6 ->).
-func continuesEnd(fn string) bool { return strings.HasPrefix(fn, "ret_from_fork") }
+// is called by ret_from_fork_asm (6.6 ->), ppc64's system_call_exception by
+// system_call_common.
+func continuesEnd(fn string) bool {
+	return strings.HasPrefix(fn, "ret_from_fork") || strings.HasPrefix(fn, "system_call")
+}
 
 func (a *assembler) touchTrace(ln *line) {
 	switch t := a.tr; {
@@ -288,7 +341,12 @@ func (a *assembler) regLine(ln *line, s string) bool {
 	if !isReg(s) {
 		return false
 	}
-	if strings.HasPrefix(s, "RIP: ") || strings.HasPrefix(s, "EIP: ") {
+	if s[0] == '-' && a.interruptLine(ln, s) {
+		return true
+	}
+	if at, ok := instruction(s); ok {
+		a.rip(ln, "0010:"+at)
+	} else if strings.HasPrefix(s, "RIP: ") || strings.HasPrefix(s, "EIP: ") {
 		a.rip(ln, s[5:])
 	} else if rest, ok := strings.CutPrefix(s, "RSP: 002b:"); ok && a.tr != nil && a.tr.UserSP == 0 {
 		sp, _, _ := strings.Cut(rest, " ")
@@ -340,18 +398,77 @@ func isReg(s string) bool {
 		case "RIP", "RSP", "RAX", "RBX", "RCX", "RDX", "RBP", "RSI", "RDI", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
 			"FS", "GS", "CS", "DS", "ES", "SS", "CR0", "CR2", "DR0", "DR3", "PKRU", "EFLAGS", "ORIG_RAX", "Code", "Stack",
 			"EIP", "EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP",
+			"NIP", "LR", "REGS", "MSR", "CFAR", "CTR", "GPR00", "GPR04", "GPR08", "GPR12", "GPR16", "GPR20", "GPR24", "GPR28", "TRAP", // ppc
+			"Krnl PSW", "User PSW", "Krnl GPRS", "User GPRS", "Krnl Code", "User Code", // s390
+			"epc", "ra", "gp", "tp", "t0", "s1", "a1", "a4", "a7", "s4", "s7", "s10", "t5", "status", // riscv, mips
+			"Status", "Cause", "BadVA", "PrId", "Hi", "Lo", "Acx", "Flags", "Control", "xPSR", "fp", "ip", "Stack from", "r10",
 			"Hardware name", "Modules linked in", "Tainted", "pc", "lr", "sp", "pstate", "Process", "last sysfs file":
 			return true
 		default:
-			if w[0] == 'x' && len(w) <= 3 && len(w) > 1 && isDigit(w[1]) {
+			if (w[0] == 'x' || w[0] == 'r') && len(w) <= 3 && len(w) > 1 && isDigit(w[1]) {
 				return true
 			}
+		}
+	}
+	switch s[0] {
+	case 'L':
+		if strings.HasPrefix(s, "LR [") || strings.HasPrefix(s, "LR = ") || strings.HasPrefix(s, "LR is at ") {
+			return true
+		}
+	case 'N':
+		if strings.HasPrefix(s, "NIP [") {
+			return true
+		}
+	case 'P':
+		if strings.HasPrefix(s, "PC is at ") {
+			return true
+		}
+	case 'E':
+		if strings.HasPrefix(s, "Exception stack(") || strings.HasPrefix(s, "EIP is at ") {
+			return true
+		}
+	case 's', 'b':
+		if strings.HasPrefix(s, "sp=") || strings.HasPrefix(s, "bsp=") { // ia64
+			return true
 		}
 	}
 	if strings.HasPrefix(s, "FS:  ") || strings.HasPrefix(s, "Dumping ftrace") || strings.HasPrefix(s, "---[ end trace") {
 		return true
 	}
 	return stackWords(s)
+}
+
+// instruction finds where a register dump says the CPU was.
+func instruction(s string) (string, bool) {
+	for _, p := range [...]string{"PC is at ", "EIP is at ", "pc : ", "NIP ["} {
+		if r, ok := strings.CutPrefix(s, p); ok {
+			if p == "NIP [" {
+				_, r, _ = strings.Cut(r, "] ")
+			}
+			return r, r != ""
+		}
+	}
+	return "", false
+}
+
+// interruptLine reads what ppc prints where an interrupt came: "--- interrupt:
+// 300 at __copy_user+0x1c/0x30", and for a system call "--- interrupt: c00 at
+// 0x7fff9b2c4d38".
+func (a *assembler) interruptLine(ln *line, s string) bool {
+	t := a.tr
+	if t == nil || !strings.HasPrefix(s, "--- interrupt: ") && !strings.HasPrefix(s, "--- Exception: ") {
+		return false
+	}
+	_, at, ok := strings.Cut(s, " at ")
+	if ok && strings.HasPrefix(at, "0x") {
+		if v, _, ok := leadHex(at[2:]); ok && v < 1<<63 {
+			t.UserRegs, t.done, t.Complete = true, true, true
+		}
+	} else if f, info := scanFrame(at); ok && info.kind == frameFull && !t.done {
+		return a.frameLine(ln, f, info)
+	}
+	a.touchTrace(ln)
+	return true
 }
 
 // stackWords recognises " ffff88001e5f7c50 0000000000000086 ...".

@@ -1,7 +1,16 @@
 package parse
-import ("testing";"os";"fmt")
-func TestZZ(t *testing.T){
-	f:=os.Getenv("ZZ"); if f=="" {t.Skip()}
-	b,_:=os.ReadFile(f)
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+func TestZZ(t *testing.T) {
+	f := os.Getenv("ZZ")
+	if f == "" {
+		t.Skip()
+	}
+	b, _ := os.ReadFile(f)
 	fmt.Print(describe(string(b)))
 }

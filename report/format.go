@@ -60,6 +60,7 @@ func Formats() []Format {
 		speedscopeFormat,
 		svgFormat,
 		textFormat,
+		traceEventsFormat,
 	}
 }
 

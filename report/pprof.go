@@ -63,6 +63,7 @@ func Profile(r *Report, opt Options) *profile.Profile {
 			b.task(v, &inc.Tasks[j], rules[inc.Tasks[j].ID])
 		}
 	}
+	b.trace(r)
 	return b.p
 }
 

@@ -34,6 +34,7 @@ func Redact(r *Report) *Report {
 	for i := range out.Incidents {
 		red.incident(&out.Incidents[i])
 	}
+	red.trace(out.Trace)
 	return &out
 }
 
@@ -110,6 +111,7 @@ func newRedactor(r *Report) *redactor {
 			red.address(inc.WaitGraph.Nodes[j].Address)
 		}
 	}
+	red.traceNames(r.Trace)
 	for i := range r.Inputs {
 		if name := r.Inputs[i].Name; strings.Contains(name, "/") {
 			red.add(name, red.inputName(name))

@@ -12,6 +12,7 @@ type Report struct {
 	Tool          Tool       `json:"tool"`
 	Inputs        []Input    `json:"inputs"`
 	Incidents     []Incident `json:"incidents"`
+	Trace         *Trace     `json:"trace,omitempty"` // what ftrace shows of the tasks, absent if no input is a trace
 }
 
 // Tool names the program that made the report.
@@ -84,7 +85,7 @@ type Incident struct {
 type Event struct {
 	BootS *float64 `json:"boot_s"`
 	Wall  *string  `json:"wall"`
-	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end"`
+	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end,enum=charge,enum=reclaim,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exit"`
 	Text  string   `json:"text"`
 	Task  *string  `json:"task"` // node id
 	Input int      `json:"input"`
@@ -293,4 +294,86 @@ type Fix struct {
 	FirstRelease string   `json:"first_release"`
 	Builds       []string `json:"builds"` // distribution kernels known to carry it
 	Note         *string  `json:"note"`
+}
+
+// Trace is what the traces among the inputs show, summed up. Times are seconds
+// on the trace's clock, which is printk's for most.
+type Trace struct {
+	Inputs      []TraceInput  `json:"inputs"`
+	Tasks       []TraceTask   `json:"tasks"`      // those that did more than to run and to sleep
+	MoreTasks   int           `json:"more_tasks"` // left out here
+	LockWaits   []LockWait    `json:"lock_waits"` // open and long ones
+	Samples     []TraceSample `json:"samples"`    // time by stack, most first
+	MoreSamples int           `json:"more_samples"`
+}
+
+// TraceInput is one trace.
+type TraceInput struct {
+	Input     int          `json:"input"`
+	Tracer    *string      `json:"tracer"` // null without a header
+	FirstS    float64      `json:"first_s"`
+	LastS     float64      `json:"last_s"`
+	BootClock bool         `json:"boot_clock"` // the times count from boot
+	OffsetS   float64      `json:"offset_s"`   // to add for the log's clock, where both tell of one kill
+	Lost      int64        `json:"lost"`       // events that the kernel lost
+	Events    []TraceCount `json:"events"`     // every event, most frequent first
+}
+
+// TraceCount is how often an event came.
+type TraceCount struct {
+	Name  string `json:"name"` // "" for names beyond those counted one by one
+	Count int64  `json:"count"`
+}
+
+// TraceTask is what one task did.
+type TraceTask struct {
+	ID        string       `json:"id"` // as the node id: task:PID
+	Pid       int          `json:"pid"`
+	Comm      *string      `json:"comm"`
+	Input     int          `json:"input"`
+	Spans     []TraceSpan  `json:"spans"` // by start; a charge holds the reclaim inside it
+	MoreSpans int          `json:"more_spans"`
+	Totals    []TraceTotal `json:"totals"`
+}
+
+// TraceSpan is a time in one state.
+type TraceSpan struct {
+	State     string  `json:"state" jsonschema:"enum=running,enum=runnable,enum=sleeping,enum=blocked,enum=charging,enum=reclaiming,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exiting"`
+	StartS    float64 `json:"start_s"`
+	DurationS float64 `json:"duration_s"` // up to the trace's end if open
+	Open      bool    `json:"open"`       // it had not ended when the trace did
+	What      *string `json:"what"`       // function, or lock
+	Count     int     `json:"count"`      // how many in a row
+	Line      int     `json:"line"`
+}
+
+// TraceTotal is the time in one state; nested states count in each.
+type TraceTotal struct {
+	State    string  `json:"state"`
+	Count    int     `json:"count"`
+	Duration float64 `json:"duration_s"`
+}
+
+// LockWait is one wait for a lock, from the events that begin and end it.
+type LockWait struct {
+	Task      string  `json:"task"` // node id
+	Address   string  `json:"address"`
+	Class     *string `json:"class"` // lockdep's name, null from contention events
+	Flags     *string `json:"flags"` // READ WRITE MUTEX ... as printed
+	BeginS    float64 `json:"begin_s"`
+	DurationS float64 `json:"duration_s"`
+	Open      bool    `json:"open"`
+	Waker     *string `json:"waker"` // node id of the task that woke it up: who released the lock
+	Input     int     `json:"input"`
+	Line      int     `json:"line"`
+}
+
+// TraceSample is what was measured at one stack.
+type TraceSample struct {
+	Comm       *string  `json:"comm"`
+	Stack      []string `json:"stack"` // functions, innermost first
+	Calls      int64    `json:"calls"`
+	OnCPUNS    int64    `json:"on_cpu_ns"` // function_graph's time in the function itself
+	OffCPUNS   int64    `json:"off_cpu_ns"`
+	LockWaitNS int64    `json:"lock_wait_ns"`
 }

@@ -734,6 +734,12 @@ func eventWord(kind string) string {
 		return "hung task"
 	case "sighting":
 		return "seen"
+	case "oom_kill":
+		return "OOM killer"
+	case "oom_wait":
+		return "OOM wait"
+	case "lock_wait":
+		return "lock wait"
 	}
 	return kind
 }

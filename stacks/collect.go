@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/oomtrace/oomtrace/parse"
 )
@@ -13,7 +14,35 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Collector gathers the events of all inputs. The zero Collector is ready.
 // It is not safe for concurrent use; events may come in any order.
 type Collector struct {
-	events []parse.Event
+	events  []parse.Event
+	origins map[int]Origin
+}
+
+// Origin is what is known of an input besides its text.
+type Origin struct {
+	Host    string // of the machine it was taken from, "" if unknown
+	Release string // its kernel release, "" if unknown
+	Follows int    // 1 + the input that this one continues (rotated logs), 0 for none
+}
+
+// Origin tells where an input came from. Call it before Snapshots.
+func (c *Collector) Origin(input int, o Origin) {
+	if c.origins == nil {
+		c.origins = map[int]Origin{}
+	}
+	c.origins[input] = o
+}
+
+// first is the oldest part of a rotated log: all parts are one stream.
+func (c *Collector) first(input int) int {
+	for range len(c.origins) {
+		f := c.origins[input].Follows
+		if f == 0 {
+			break
+		}
+		input = f - 1
+	}
+	return input
 }
 
 // Add takes one event.
@@ -25,6 +54,8 @@ type stream struct {
 	input  int
 	events []parse.Event
 	timed  bool
+
+	release string // of the machine when the capture was made
 }
 
 // Snapshots joins all evidence: events of one host belong together, the last
@@ -65,11 +96,16 @@ func (c *Collector) split() []*stream {
 	var out []*stream
 	for _, e := range c.events {
 		m := e.Head()
-		k := key{m.Span.Input, m.Host}
+		o := c.origins[m.Span.Input]
+		host := m.Host
+		if host == "" {
+			host, _, _ = strings.Cut(o.Host, ".") // logs have the short name
+		}
+		k := key{c.first(m.Span.Input), host}
 		s := cur[k]
 		_, boot := e.(*parse.Boot)
 		if s == nil || (boot && len(s.events) > 0) {
-			s = &stream{host: m.Host, input: m.Span.Input}
+			s = &stream{host: host, input: k.input, release: o.Release}
 			cur[k] = s
 			out = append(out, s)
 		}
@@ -116,9 +152,12 @@ func joinHost(host string, streams []*stream, only bool) []*Snapshot {
 		for _, in := range inputs {
 			if list := perInput[in]; k <= len(list) {
 				s := list[len(list)-k]
-				snap.untimed[in] = !s.timed
 				for _, e := range s.events {
+					snap.untimed[e.Head().Span.Input] = !s.timed
 					snap.add(e)
+				}
+				if k == 1 { // uname tells of the boot it was run in
+					snap.release(s.release)
 				}
 			}
 		}
@@ -147,6 +186,9 @@ func (s *Snapshot) add(e parse.Event) {
 	case *parse.Kill:
 		if !s.seenKill(e) {
 			s.Kills = append(s.Kills, e)
+			if e.Traced {
+				s.task(e.Pid, true, "").setComm(e.Comm)
+			}
 		}
 	case *parse.Reap:
 		s.Reaps = append(s.Reaps, e)
@@ -174,6 +216,8 @@ func (s *Snapshot) add(e parse.Event) {
 		s.Dumps = append(s.Dumps, e)
 	case *parse.Note:
 		s.Notes = append(s.Notes, e)
+	case *parse.Cgroup:
+		s.Cgroups = append(s.Cgroups, e)
 	case *Trace:
 		s.Traces = append(s.Traces, e)
 	}

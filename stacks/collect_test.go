@@ -146,6 +146,39 @@ func TestSameRecordTwice(t *testing.T) {
 	}
 }
 
+// The parts of a rotated log are one stream: a boot in the newer part is not
+// the counterpart of the older part's.
+func TestRotatedParts(t *testing.T) {
+	older := "Nov 21 19:48:01 db-1 kernel: [    0.000000] Linux version 6.1.0-1 (gcc) #1 SMP\nNov 21 19:48:01 db-1 kernel: [   50.000000] INFO: task a:11 blocked for more than 120 seconds.\n"
+	newer := "Nov 22 19:48:01 db-1 kernel: [   90.000000] INFO: task a:11 blocked for more than 241 seconds.\nNov 22 20:00:01 db-1 kernel: [    0.000000] Linux version 6.1.0-2 (gcc) #1 SMP\n" +
+		"Nov 22 20:48:01 db-1 kernel: [   50.000000] INFO: task b:22 blocked for more than 120 seconds.\n"
+	var c stacks.Collector
+	for i, l := range []string{older, newer} {
+		if _, err := parse.Read(strings.NewReader(l), parse.Options{Input: i}, c.Add); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Origin(1, stacks.Origin{Follows: 1})
+	s := c.Snapshots()
+	if len(s) != 2 || len(s[0].Hung) != 2 || s[0].Release != "6.1.0-1" || len(s[1].Hung) != 1 || s[1].Release != "6.1.0-2" {
+		for _, x := range s {
+			t.Errorf("%q: %d hung-task reports", x.Release, len(x.Hung))
+		}
+	}
+}
+
+// A capture that names neither host nor kernel gets them from its tree.
+func TestOriginHints(t *testing.T) {
+	var c stacks.Collector
+	if _, err := parse.Read(strings.NewReader("==> /proc/11/stack <==\n[<0>] path_openat+0x337/0x1260\n[<0>] do_filp_open+0xaf/0x160\n"), parse.Options{}, c.Add); err != nil {
+		t.Fatal(err)
+	}
+	c.Origin(0, stacks.Origin{Host: "db-1.example.com", Release: "6.1.0-1"})
+	if s := c.Snapshots(); len(s) != 1 || s[0].Host != "db-1" || s[0].Release != "6.1.0-1" {
+		t.Errorf("%+v", s[0])
+	}
+}
+
 func TestOrder(t *testing.T) {
 	log := stacks.Order{Input: 1, Line: 900}
 	proc := stacks.Order{Untimed: true, Input: 0, Line: 1}

@@ -47,6 +47,7 @@ type Snapshot struct {
 	Lockdep  []*parse.Lockdep
 	Dumps    []*parse.Dump
 	Notes    []*parse.Note
+	Cgroups  []*parse.Cgroup
 	Traces   []*Trace
 
 	Last Order // of the last event

@@ -119,6 +119,7 @@ const (
 	maxWaits     = 1 << 10
 	maxHolds     = 1 << 16
 	maxCleanup   = 8
+	brief        = 1e-3 // seconds: shorter spans of a kind are joined
 )
 
 // Tracer reads the trace events of one input as they come.
@@ -281,7 +282,9 @@ func (k *tracedTask) span(s TraceSpan) {
 	tot.Count++
 	tot.S += s.Dur
 	switch s.State {
-	case TraceRunning, TraceRunnable, TraceSleeping:
+	case TraceRunning, TraceRunnable, TraceSleeping, TraceExiting:
+	case TraceBlocked:
+		k.busy = k.busy || s.Open || s.Dur >= brief
 	default:
 		k.busy = true
 	}
@@ -290,9 +293,9 @@ func (k *tracedTask) span(s TraceSpan) {
 	}
 	if n := len(k.Spans); n > 0 {
 		p := &k.Spans[n-1]
-		gap := s.Start - p.Start - p.Dur
-		if p.State == s.State && p.What == s.What && !p.Open && !s.Open && gap >= 0 && gap < 1e-3 {
-			p.Dur = s.Start + s.Dur - p.Start
+		gap := s.Start - p.Start - p.Dur // below 0 where the clock stood still
+		if p.State == s.State && p.What == s.What && !p.Open && !s.Open && gap > -brief && gap < brief && s.Dur < brief && (p.Count > 1 || p.Dur < brief) {
+			p.Dur = max(p.Dur, s.Start+s.Dur-p.Start)
 			p.Count += s.Count
 			return
 		}
@@ -422,7 +425,6 @@ func (t *Tracer) exit(k *tracedTask, e *parse.TraceEvent) {
 	m := e.Meta
 	k.Exited = &m
 	k.span(TraceSpan{State: TraceExiting, Start: e.Time, Line: e.Span.First})
-	k.busy = k.busy && (len(k.Spans) > 1 || t.kills[k.Pid] != nil)
 	for addr := range t.tr.holders {
 		t.release(addr, k.Pid)
 	}

@@ -68,6 +68,7 @@ func (p *progress) show(w io.Writer, delay time.Duration) {
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetSpinnerChangeInterval(0), // else it draws by itself, too early
 		progressbar.OptionSetElapsedTime(true),
 	)
 	bar.StartWithoutRender() // what was read before the bar shows counts too

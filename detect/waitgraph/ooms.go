@@ -45,7 +45,26 @@ func (b *builder) oomNode(tr *Trapped) *Node {
 		return e.Node
 	}
 	cg := tr.View.Task.Memcg
+	if cg == "" {
+		cg = b.onlyGroupUnderOOM()
+	}
 	return b.node(oomID(cg), func() *Node { return &Node{Kind: "resource", Class: "memcg_oom", Label: oomLabel(cg)} })
+}
+
+// onlyGroupUnderOOM is the group whose memory.oom_control was captured with
+// under_oom 1, if it is the only one.
+func (b *builder) onlyGroupUnderOOM() string {
+	out := ""
+	for _, c := range b.Snap.Cgroups {
+		if v, ok := c.Get("under_oom"); !ok || v.Value == 0 || c.Path == out {
+			continue
+		}
+		if out != "" {
+			return ""
+		}
+		out = c.Path
+	}
+	return out
 }
 
 func oomID(memcg string) string {

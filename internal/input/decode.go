@@ -23,6 +23,7 @@ type layers struct {
 	lim   Limits
 	raw   *counter // the input as it is on disk
 	depth int      // archives and compressions so far
+	size  int64    // of what is inside them, as stored; 0 where it is not known
 }
 
 // stream is the text of a source and what was found on the way to it.
@@ -95,7 +96,11 @@ func decode(r io.Reader, in layers) (stream, error) {
 		in.raw = &counter{r: r}
 		r = in.raw
 	}
-	br, head, err := peek(r)
+	buffer := bufferLen
+	if in.size > 0 {
+		buffer = int(min(max(in.size, sniffLen), bufferLen))
+	}
+	br, head, err := peek(r, buffer)
 	if err != nil {
 		return stream{}, err
 	}
@@ -113,7 +118,7 @@ func decode(r io.Reader, in layers) (stream, error) {
 		if s.compression == "none" {
 			s.compression = c.name
 		}
-		br, head, err := peek(&unpacker{codec: c, r: s.Reader, in: s.in})
+		br, head, err := peek(&unpacker{codec: c, r: s.Reader, in: s.in}, bufferLen)
 		if err != nil {
 			return stream{}, err
 		}

@@ -109,6 +109,9 @@ func (g *gatherer) member(m *member, in layers) error {
 	case rule != nil && rule.class == useless:
 		g.pass(m, "%s", rule.what)
 		return nil
+	case m.size == 0 && !g.disk && (rule == nil || rule.class == kernelLog):
+		g.pass(m, "is empty")
+		return nil
 	case rule == nil && notLogs[extension(m.path)]:
 		g.pass(m, "is no log by its name")
 		return nil
@@ -162,6 +165,7 @@ func (g *gatherer) read(m *member, rule *rule, root string, in layers) error {
 		return nil
 	}
 	defer rc.Close()
+	in.size = m.size
 	s, err := decode(rc, in)
 	if err != nil {
 		if isA[limitError](err) && m.file == "" {

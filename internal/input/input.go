@@ -60,6 +60,9 @@ type Inputs struct {
 	spool spool
 }
 
+// bufferLen is how much is read at a time.
+const bufferLen = 64 << 10
+
 // sniffLen is how much of a stream is looked at to tell what it is.
 const sniffLen = 4096
 
@@ -264,8 +267,8 @@ func plain(err error) error {
 
 // peek returns the first bytes of r, which a later Read of the bufio.Reader
 // returns again. Of an error behind them that Read tells.
-func peek(r io.Reader) (*bufio.Reader, []byte, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
+func peek(r io.Reader, buffer int) (*bufio.Reader, []byte, error) {
+	br := bufio.NewReaderSize(r, buffer)
 	head, err := br.Peek(sniffLen)
 	if err != nil && err != io.EOF && len(head) == 0 {
 		return nil, nil, err

@@ -3,7 +3,7 @@ import { scaleLinear } from 'd3-scale'
 import { h, s, button, clip, plural, words, uid } from './dom.js'
 
 const LANES = ['oom', 'kill', 'reap', 'reap_failed', 'hung_task', 'dump', 'sighting', 'end']
-const NAMES = { oom: 'OOM', kill: 'kill', reap: 'reaped', reap_failed: 'reap failed', hung_task: 'hung task', dump: 'task dump', sighting: 'seen', gap: 'gap', end: 'end' }
+const NAMES = { oom: 'OOM', kill: 'kill', reap: 'reaped', reap_failed: 'reap failed', hung_task: 'hung task', dump: 'task dump', sighting: 'seen', gap: 'gap', end: 'end', oom_kill: 'OOM kill', oom_wait: 'OOM wait' }
 export const kindName = k => NAMES[k] ?? words(k)
 
 const seconds = x => `${x.toFixed(x < 100 ? 3 : 1)} s`
@@ -13,7 +13,9 @@ function strip(events) {
   if (timed.length < 2) return null
   const [from, to] = [Math.min(...timed.map(e => e.boot_s)), Math.max(...timed.map(e => e.boot_s))]
   if (to <= from) return null
-  const lanes = LANES.filter(k => timed.some(e => e.kind === k))
+  // Kinds that this page does not know get a lane as well.
+  const kinds = new Set([...LANES, ...timed.map(e => e.kind)])
+  const lanes = [...kinds].filter(k => k !== 'gap' && timed.some(e => e.kind === k)).slice(0, 16)
   const W = 1000
   const left = 92
   const row = 24
@@ -29,7 +31,7 @@ function strip(events) {
     gaps.map(([a, b, text]) => s('rect', { class: 'gap', x: x(a), y: 0, width: Math.max(2, x(b) - x(a)), height: lanes.length * row, fill: `url(#${hatch})` }, s('title', null, text))),
     lanes.map((k, i) => [
       s('line', { class: 'lane', x1: left, x2: W, y1: i * row + row / 2, y2: i * row + row / 2 }),
-      s('text', { class: 'lane-name', x: left - 8, y: i * row + row / 2 + 4 }, kindName(k))]),
+      s('text', { class: 'lane-name', x: left - 8, y: i * row + row / 2 + 4 }, clip(kindName(k), 13))]),
     x.ticks(6).map(t => s('g', { class: 'tick', transform: `translate(${x(t)},0)` },
       s('line', { y1: 0, y2: lanes.length * row }), s('text', { y: lanes.length * row + 18 }, `${t} s`))),
     timed.filter(e => lanes.includes(e.kind)).slice(0, 2000).map(e => s('circle', { class: `event k-${e.kind}`, cx: x(e.boot_s), cy: lanes.indexOf(e.kind) * row + row / 2, r: 6 }, s('title', null, `${seconds(e.boot_s)}: ${e.text}`))))
