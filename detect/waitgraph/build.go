@@ -55,6 +55,10 @@ func (b *builder) view() {
 	b.lists = map[int]*parse.Locks{}
 	for _, l := range b.Snap.Locks {
 		b.lists[l.Pid] = l
+		// A holder asleep in S, or running, can be in lockdep's lists only.
+		if len(l.Held) > 1 && b.Snap.Task(l.Pid) == nil {
+			b.Snap.Name(l.Pid).Comm = l.Comm
+		}
 	}
 	b.lockNr = map[string]int{}
 	b.joined = map[*stacks.Task]bool{}

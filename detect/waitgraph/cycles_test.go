@@ -3,7 +3,6 @@ package waitgraph
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -111,41 +110,85 @@ func ids(c []*Node) []string {
 }
 
 // TestCyclesOnAllSmallGraphs walks every directed graph of up to 5 nodes
-// without self-loops.
+// without self-loops, one of each set of graphs that are equal but for the
+// names of their nodes.
 func TestCyclesOnAllSmallGraphs(t *testing.T) {
-	for n := 1; n <= mostNodes; n++ {
+	// Digraphs on n unlabelled nodes, OEIS A000273.
+	want := []int{0, 1, 3, 16, 218, 9608}
+	for n := 1; n < len(want); n++ {
 		var pairs [][2]int
+		index := map[[2]int]int{}
 		for i := range n {
 			for j := range n {
 				if i != j {
+					index[[2]int{i, j}] = len(pairs)
 					pairs = append(pairs, [2]int{i, j})
 				}
 			}
 		}
-		var wg sync.WaitGroup
-		const parts = 4
-		for p := range parts {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				for set := p; set < 1<<len(pairs); set += parts {
-					var edges [][2]int
-					for k, e := range pairs {
-						if set>>k&1 == 1 {
-							edges = append(edges, e)
-						}
-					}
-					g := graphOf(n, edges)
-					g.findCycles()
-					if bad := wrongCycles(g, n); bad != "" {
-						t.Errorf("%d nodes, edges %v: %s", n, edges, bad)
-						return
-					}
+		var renamings [][]int // where each pair goes
+		permute(n, func(p []int) {
+			var to []int
+			for _, e := range pairs {
+				to = append(to, index[[2]int{p[e[0]], p[e[1]]}])
+			}
+			renamings = append(renamings, to)
+		})
+		count := 0
+		for set := range 1 << len(pairs) {
+			if !leastOf(set, renamings) {
+				continue
+			}
+			count++
+			var edges [][2]int
+			for k, e := range pairs {
+				if set>>k&1 == 1 {
+					edges = append(edges, e)
 				}
-			}()
+			}
+			g := graphOf(n, edges)
+			g.findCycles()
+			if bad := wrongCycles(g, n); bad != "" {
+				t.Fatalf("%d nodes, edges %v: %s", n, edges, bad)
+			}
 		}
-		wg.Wait()
+		if count != want[n] {
+			t.Errorf("%d graphs of %d nodes, want %d", count, n, want[n])
+		}
 	}
+}
+
+// leastOf reports whether no renaming of the nodes makes a smaller set.
+func leastOf(set int, renamings [][]int) bool {
+	for _, to := range renamings {
+		other := 0
+		for k, t := range to {
+			other |= set >> k & 1 << t
+		}
+		if other < set {
+			return false
+		}
+	}
+	return true
+}
+
+func permute(n int, f func([]int)) {
+	p := make([]int, 0, n)
+	var walk func(used int)
+	walk = func(used int) {
+		if len(p) == n {
+			f(p)
+			return
+		}
+		for i := range n {
+			if used>>i&1 == 0 {
+				p = append(p, i)
+				walk(used | 1<<i)
+				p = p[:len(p)-1]
+			}
+		}
+	}
+	walk(0)
 }
 
 // wrongCycles compares with the transitive closure: a node lies on a cycle

@@ -1,5 +1,0 @@
-//go:build !race
-
-package waitgraph
-
-const mostNodes = 5
