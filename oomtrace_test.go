@@ -270,6 +270,24 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// TestReadmeExample keeps the example in README.md equal to what is printed.
+func TestReadmeExample(t *testing.T) {
+	const begin, end = "<!-- example: go test . -run TestReadmeExample -update -->\n", "<!-- end of example -->\n"
+	readme := string(read(t, "README.md"))
+	head, rest, ok := strings.Cut(readme, begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatal("README.md has no place for the example")
+	}
+	const log = "testdata/dmesg/oom-3.2-memcg-trap-ext3.log"
+	text := string(render(t, analyze(t, oomtrace.Options{}, source(log, read(t, log))), "text"))
+	first, _, ok := strings.Cut(text, "\n── incident 2")
+	if !ok {
+		t.Fatal("no second incident to cut the example at")
+	}
+	golden.Check(t, "README.md", []byte(head+begin+"```\n$ oomtrace analyze "+log+"\n"+first+"\n...\n```\n"+end+tail))
+}
+
 func BenchmarkAnalyze(b *testing.B) {
 	data, err := os.ReadFile("testdata/dmesg/oom-3.2-memcg-trap-ext3.log")
 	if err != nil {
