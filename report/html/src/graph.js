@@ -195,8 +195,8 @@ function picture(inc, g, l, room, show) {
       h('span', { class: 'hint' }, 'drag to move, Ctrl and wheel to zoom')),
     svg,
     h('figcaption', { class: 'legend' },
-      key('cycle-key', 'the cycle', inc.cycles?.length), key('said-key', 'the kernel said so'), key('inferred-key', 'inferred'),
-      key('ended-key', 'ended', inc.edges?.some(e => e.ended)),
+      key('cycle-key', 'the cycle', !!inc.cycles?.length), key('said-key', 'the kernel said so'), key('inferred-key', 'inferred'),
+      key('ended-key', 'ended', !!inc.edges?.some(e => e.ended)),
       h('span', { class: 'key' }, swatch('task'), 'task'), h('span', { class: 'key' }, swatch('lock'), 'lock'), h('span', { class: 'key' }, swatch('resource'), 'resource')))
 }
 
