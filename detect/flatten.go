@@ -487,14 +487,16 @@ func (inc *Incident) when(out *report.Incident) {
 			}
 		}
 	}
+	pids := map[int]bool{}
 	for _, t := range inc.Tasks {
+		pids[t.Pid] = pids[t.Pid] || t.HasPid
 		for _, s := range t.Sightings {
 			take(&parse.Meta{Span: s.Span, Stamp: s.Stamp, End: s.Stamp})
 		}
-		for _, h := range inc.Snap.Hung {
-			if t.HasPid && h.Pid == t.Pid {
-				take(&h.Meta)
-			}
+	}
+	for _, h := range inc.Snap.Hung {
+		if pids[h.Pid] {
+			take(&h.Meta)
 		}
 	}
 	if first == nil {

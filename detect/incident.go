@@ -131,8 +131,7 @@ func addPast(g *waitgraph.Graph, list []*Incident) []*Incident {
 // components are the connected parts of the graph, ended edges included.
 func components(g *waitgraph.Graph) [][]*waitgraph.Node {
 	parent := map[*waitgraph.Node]*waitgraph.Node{}
-	var find func(n *waitgraph.Node) *waitgraph.Node
-	find = func(n *waitgraph.Node) *waitgraph.Node {
+	find := func(n *waitgraph.Node) *waitgraph.Node {
 		for parent[n] != nil {
 			if up := parent[parent[n]]; up != nil {
 				parent[n] = up // path halving keeps it near linear
@@ -215,6 +214,9 @@ func (inc *Incident) matters() bool {
 
 // seenTwice reports whether two dumps show the task in the same wait.
 func (inc *Incident) seenTwice(t *stacks.Task) bool {
+	if inc.tracedLong(t) {
+		return true
+	}
 	v := inc.Graph.View(t)
 	if v == nil || v.Wait == nil {
 		return false
@@ -222,7 +224,8 @@ func (inc *Incident) seenTwice(t *stacks.Task) bool {
 	var first *stacks.Sighting
 	for _, s := range t.Sightings {
 		f := inc.Graph.Top(s)
-		if f == nil || f.Func != v.Wait.Frame.Func || f.Offset != v.Wait.Frame.Offset {
+		// A trace shows every sleep, the short ones too: tracedLong looks at those.
+		if s.Source == parse.SourceFtrace || f == nil || f.Func != v.Wait.Frame.Func || f.Offset != v.Wait.Frame.Offset {
 			continue
 		}
 		if first == nil {

@@ -85,3 +85,27 @@ func TestOneRoot(t *testing.T) {
 		}
 	}
 }
+
+// TestCaveats: where the log says that reports or lock lists are missing, or
+// the number of reports suggests it, the findings say so.
+func TestCaveats(t *testing.T) {
+	for _, tt := range []struct {
+		name, log, want string
+	}{
+		{"suppressed", treeLog(5, 4) + "[ 1200.000000] Future hung task reports are suppressed, see sysctl kernel.hung_task_warnings\n", "reports no more tasks: the graph is partial"},
+		{"ten reports", treeLog(10, 9), "10 hung-task reports are in the log"},
+		{"lockdep off", treeLog(5, 4) + "[ 1200.000000] INFO: lockdep is turned off.\n", "lockdep is off (line "},
+		{"nine reports", treeLog(9, 8), ""},
+	} {
+		incs := analyze(t, &txtar.Archive{Files: []txtar.File{{Name: "log", Data: []byte(tt.log)}}})
+		if len(incs) == 0 || len(incs[0].Findings) == 0 {
+			t.Fatalf("%s: no finding", tt.name)
+		}
+		for _, f := range incs[0].Findings {
+			text := strings.Join(f.Explanation, "\n")
+			if tt.want == "" && (strings.Contains(text, "partial") || strings.Contains(text, "lockdep is off")) || !strings.Contains(text, tt.want) {
+				t.Errorf("%s: %s explains\n%s", tt.name, f.Rule, text)
+			}
+		}
+	}
+}

@@ -201,6 +201,27 @@ func momentText(t *stacks.Task, s *stacks.TraceSpan) string {
 	return name + " exits"
 }
 
+// lastingS is how long a wait must last in a trace to be more than contention.
+const lastingS = 5
+
+// tracedLong: a trace shows the task in one wait for seconds, up to its end.
+func (inc *Incident) tracedLong(t *stacks.Task) bool {
+	v := inc.Graph.View(t)
+	named := v != nil && v.Wait != nil && v.Wait.Class != nil
+	for _, tr := range inc.Snap.Traces {
+		k := tr.Task(t.Pid)
+		if k == nil || !t.HasPid {
+			continue
+		}
+		for _, s := range k.Spans {
+			if s.Open && s.Dur >= lastingS && (s.State == stacks.TraceLockWait || s.State == stacks.TraceOOMWait || s.State == stacks.TraceBlocked && named) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // cleanupOnly: the only calls of mem_cgroup_oom_synchronize() that a trace
 // shows are handle_mm_fault()'s, which forget a failed charge of a fault that
 // succeeded in the end.

@@ -82,11 +82,12 @@ func (a *assembler) touch(m *Meta, ln *line) {
 	if m.Span.First == 0 {
 		m.Span = Span{Input: a.p.opt.Input, First: ln.no}
 		m.Stamp = st
+		m.Seq = a.p.seq
 		m.Host, m.Caller = a.key.host, a.key.caller
 		s := trim(ln.text)
 		m.Text = keep(s[:min(len(s), maxText)])
 	}
-	m.Span.Last = ln.no
+	m.Span.First, m.Span.Last = min(m.Span.First, ln.no), max(m.Span.Last, ln.no)
 	m.End = st
 }
 
@@ -182,8 +183,16 @@ func (a *assembler) walk(ln *line, s string) {
 	if !ln.framed && len(s) > 12 && (s[0] == '/' || s[0] == 'p') {
 		s, _ = a.procPrefix(ln, s)
 	}
-	if f, info := scanFrame(s); info.kind != notFrame && a.frameLine(ln, f, info) {
-		return
+	if s[0] == 'E' && strings.HasPrefix(s, "EEH: [") { // powerpc
+		s = s[5:]
+	}
+	if f, info := scanFrame(s); info.kind != notFrame {
+		if info.kind == frameFull && f.Reliable {
+			a.p.res.More.Frames++
+		}
+		if a.frameLine(ln, f, info) {
+			return
+		}
 	}
 	if a.regLine(ln, s) {
 		return

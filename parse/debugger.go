@@ -211,7 +211,7 @@ func (a *assembler) debuggerLine(ln *line, s string) bool {
 				t.UserSP, _, _ = leadHex(sp)
 			}
 		}
-	case isReg(s), s == "(active)", s[0] == '/' && hasPlace(s), strings.HasPrefix(s, "bt: "):
+	case isReg(s), s == "(active)", s[0] == '/' && (hasPlace(s) || strings.Contains(s, ".c: ") || strings.Contains(s, ".h: ") || strings.Contains(s, ".S: ")), strings.HasPrefix(s, "bt: "):
 	default:
 		return false
 	}

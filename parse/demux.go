@@ -13,6 +13,7 @@ func (p *parser) line(ln *line) {
 	if ln.foreign || p.ft.inLog(ln) {
 		return
 	}
+	p.seq++
 	if ln.bootID != "" || ln.hasBoot && ln.host != "" {
 		p.bootOf(ln)
 	}

@@ -21,6 +21,7 @@ type Meta struct {
 	End     Stamp  // of the last line
 	Host    string // "" where the framing has none
 	Caller  string // printk caller id, "T45" or "C0", "" without CONFIG_PRINTK_CALLER
+	Seq     int    // orders events by their first lines as the kernel printed them; by Span.First but for pstore's parts
 	Damaged bool   // cut, or mixed with foreign lines
 	Text    string // of the first line, without its framing
 }
@@ -57,6 +58,7 @@ type Frame struct {
 	Module    string // "" for the core kernel
 	Context   Context
 	Line      int
+	Place     *Place // in the source, nil without symbols that know it
 }
 
 // Trace is one call trace, innermost frame first.
@@ -211,6 +213,7 @@ type HungTask struct {
 	Comm    string
 	Seconds int64 // the configured timeout through 5.0, measured from 5.3
 	IOWait  bool  // "blocked in I/O wait" (7.1)
+	Dying   bool  // "can't die" (linux-next): it has a fatal signal, blocked or not
 	Release string
 }
 
@@ -255,6 +258,7 @@ type Lockdep struct {
 	Comm    string // the task that ran into it
 	Pid     int    // 0 if not printed
 	Entries []LockdepEntry
+	Trace   *Trace // of the task, nil if the report was cut before
 }
 
 // LockdepEntry is one lock that a lockdep report speaks of.

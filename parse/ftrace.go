@@ -86,7 +86,7 @@ type traceReader struct {
 	tracer   string
 	first    int // line
 	last     int
-	rows     int64 // of the whole input
+	lines    int   // of the whole input
 	seen     int64 // of this trace
 	written  int64 // "entries-in-buffer/entries-written: IN/WRITTEN"
 	inBuffer int64
@@ -121,7 +121,11 @@ func (t *traceReader) raw(s string, no int) bool {
 	if t.dump != 0 {
 		return false // the dump's lines are the log's
 	}
-	return t.line(s, no)
+	if !t.line(s, no) {
+		return false
+	}
+	t.lines++
+	return true
 }
 
 // startsTrace tells whether a line shows that the input is a trace. It must
@@ -130,6 +134,9 @@ func startsTrace(s string) bool {
 	i := 0
 	for i < len(s) && s[i] == ' ' {
 		i++
+	}
+	if i == 0 && s != "" && s[0] == '@' {
+		return bpfStart(s)
 	}
 	if len(s)-i < 6 {
 		return false
@@ -144,8 +151,6 @@ func startsTrace(s string) bool {
 	case c == 'c' && strings.HasPrefix(s, "cpus="):
 		_, ok := allInt(s[5:])
 		return ok
-	case c == '@' && i == 0:
-		return bpfStart(s)
 	case isDigit(c):
 		_, ok := scanGraph(s)
 		return ok
@@ -201,8 +206,8 @@ func (t *traceReader) inLog(ln *line) bool {
 
 func (t *traceReader) begin(no int) {
 	p := t.p
-	rows, cmd := t.rows, t.cmd
-	*t = traceReader{p: p, rows: rows, cmd: cmd, on: true, first: no, last: no, names: map[string]*int64{}}
+	lines, cmd := t.lines, t.cmd
+	*t = traceReader{p: p, lines: lines, cmd: cmd, on: true, first: no, last: no, names: map[string]*int64{}}
 }
 
 // line takes a line of a trace.
@@ -346,7 +351,6 @@ func (t *traceReader) drop(n int64, cpu, no int) {
 
 // count counts one row.
 func (t *traceReader) count(name string, no int) {
-	t.rows++
 	t.seen++
 	t.last = no
 	t.p.res.Records.FtraceEvent++
@@ -449,8 +453,8 @@ func (t *traceReader) finish() {
 			t.p.diag(t.head, "info", "overwritten", itoa(int(t.written-t.inBuffer))+" older entries were overwritten in the ring buffer before it was read")
 		}
 	}
-	p, rows, cmd := t.p, t.rows, t.cmd
-	*t = traceReader{p: p, rows: rows, cmd: cmd}
+	p, lines, cmd := t.p, t.lines, t.cmd
+	*t = traceReader{p: p, lines: lines, cmd: cmd}
 }
 
 // bootClock: the clocks local, global, boot, mono and perf count from boot as
@@ -460,7 +464,7 @@ func (t *traceReader) bootClock() bool { return t.timed && !t.lat && t.t1 < 1e9 
 // framing names the input's framing if most of it is a trace.
 func (t *traceReader) framing(others int) string {
 	switch {
-	case t.rows == 0 || int64(others) > t.rows:
+	case t.lines == 0 || others > t.lines:
 		return ""
 	case t.cmd:
 		return framingTraceCmd

@@ -55,7 +55,7 @@ func scanGraph(s string) (g graphRow, ok bool) {
 		}
 		w, rest := field(t)
 		r := traceRow{}
-		if strings.IndexByte(w, '.') <= 0 || !r.stamp(w+":") || r.us {
+		if strings.IndexByte(w, '.') <= 0 || !r.number(w) || r.us {
 			break
 		}
 		rest = trimLeft(rest)
@@ -131,7 +131,7 @@ func (g *graphRow) duration(s string) bool {
 		return false
 	}
 	r := traceRow{}
-	if !r.stamp(w + ":") {
+	if !r.number(w) {
 		return false
 	}
 	if r.count {
@@ -478,11 +478,7 @@ func (t *traceReader) openCalls() {
 		if last[k.cpu] == k && (t.current == nil || t.current[k.cpu] == k.pid) {
 			e.Fields = "last-on-cpu"
 		}
-		t.callers(k, e, n)
-		e.Parent = ""
-		if n > 1 {
-			e.Parent = t.nodes[k.open[n-2].node].Func
-		}
+		t.callers(k, e, n-1)
 		t.send(e)
 	}
 }

@@ -142,10 +142,11 @@ func traceFlags(w string) bool {
 
 // stamp reads "1234.567890:", "1234.567890123:", "12345:" and "12345us+:".
 func (r *traceRow) stamp(w string) bool {
-	if len(w) < 2 || w[len(w)-1] != ':' {
-		return false
-	}
-	w = w[:len(w)-1]
+	return len(w) > 1 && w[len(w)-1] == ':' && r.number(w[:len(w)-1])
+}
+
+// number reads a time without the colon.
+func (r *traceRow) number(w string) bool {
 	whole, i := 0.0, 0
 	for i < len(w) && isDigit(w[i]) {
 		whole = whole*10 + float64(w[i]-'0')
@@ -249,6 +250,9 @@ func (t *traceReader) row(r *traceRow, s string, no int) {
 		return
 	}
 	name, fields := eventName(rest)
+	if i := len(name) + 1; len(rest) > i+1 && rest[i] == ' ' && rest[i+1] == ' ' && !t.stamped {
+		t.cmd = true // trace-cmd pads the event's name
+	}
 	switch name {
 	case "kernel_stack":
 		t.count(name, no)

@@ -2,7 +2,11 @@ package parse
 
 import (
 	"fmt"
+	"io"
+	"runtime"
 	"strings"
+	"sync"
+	"testing"
 )
 
 func traceSummary(b *strings.Builder, e *TraceEvent) {
@@ -50,4 +54,127 @@ func infoSummary(b *strings.Builder, v *TraceInfo) {
 		}
 		fmt.Fprintf(b, "\n\t%d<-%d %s calls=%d self=%d", i, n.Parent, n.Func, n.Calls, n.SelfNS)
 	}
+}
+
+// graphText is a reader of about n bytes of function_graph text: tasks on two
+// CPUs that charge, reclaim and write.
+type graphText struct {
+	n    int
+	rest string
+}
+
+var graphBlock = sync.OnceValue(func() string {
+	var b strings.Builder
+	for sec := range 100 {
+		for i := range 40 {
+			pid, cpu := 1000+(sec*7+i)%300, i&1
+			row := func(dur, body string) {
+				fmt.Fprintf(&b, "%5d.%06d |   %d)  worker-%-6d| %s |  %s\n", sec, i*1000, cpu, pid, dur, body)
+			}
+			row("             ", "vfs_write() {")
+			row("             ", "  ext4_file_write_iter [ext4]() {")
+			for j := range 8 {
+				row("  0.513 us   ", fmt.Sprintf("    helper_%d();", j+8*(i%5)))
+			}
+			row("             ", "    try_charge_memcg() {")
+			row("! 150.101 us ", "      try_to_free_mem_cgroup_pages();")
+			row("! 160.300 us ", "    }")
+			row("! 170.001 us ", "  }")
+			row("! 171.001 us ", "}")
+		}
+	}
+	return b.String()
+})
+
+func (g *graphText) Read(p []byte) (int, error) {
+	if g.rest == "" {
+		if g.n <= 0 {
+			return 0, io.EOF
+		}
+		g.rest = graphBlock()
+		g.n -= len(g.rest)
+	}
+	n := copy(p, g.rest)
+	g.rest = g.rest[n:]
+	return n, nil
+}
+
+const graphBytes = 64 << 20
+
+func BenchmarkFtraceGraph(b *testing.B) {
+	b.SetBytes(graphBytes)
+	b.ReportAllocs()
+	graphBlock()
+	for b.Loop() {
+		n := 0
+		res, _ := Read(&graphText{n: graphBytes}, Options{}, func(Event) { n++ })
+		if res.Records.FtraceEvent == 0 || n == 0 {
+			b.Fatal("no events")
+		}
+	}
+}
+
+// TestFtraceMemory: a long trace is read in bounded memory.
+func TestFtraceMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 64 MB")
+	}
+	var before, now runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	n, most := 0, uint64(0)
+	res, err := Read(&graphText{n: graphBytes}, Options{}, func(Event) {
+		if n++; n%20000 == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&now)
+			most = max(most, now.HeapAlloc)
+		}
+	})
+	if err != nil || res.Framing != "ftrace" || res.Records.FtraceEvent != res.Lines {
+		t.Fatalf("%v %+v", err, res)
+	}
+	if most > before.HeapAlloc+16<<20 {
+		t.Errorf("%d MB live while a trace of %d MB was read", (most-before.HeapAlloc)>>20, graphBytes>>20)
+	}
+}
+
+// TestFtraceCut: a trace cut after any line never has more events than the whole.
+func TestFtraceCut(t *testing.T) {
+	for name, log := range logs(t) {
+		if !strings.HasPrefix(name, "ftrace-") {
+			continue
+		}
+		_, whole := readAll(log, Options{})
+		for i := 0; i < len(log); i++ {
+			if log[i] != '\n' {
+				continue
+			}
+			evs, res := readAll(log[:i+1], Options{})
+			checkEvents(t, evs, res)
+			if res.Records.FtraceEvent > whole.Records.FtraceEvent {
+				t.Fatalf("%s cut at byte %d: %d events, whole %d", name, i, res.Records.FtraceEvent, whole.Records.FtraceEvent)
+			}
+		}
+	}
+}
+
+func FuzzFtrace(f *testing.F) {
+	for name, log := range logs(f) {
+		if strings.HasPrefix(name, "ftrace-") {
+			f.Add([]byte(log[:min(len(log), 4000)]))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		opt := Options{MaxFrames: 8, MaxLine: 300}
+		evs, res := readAll(string(data), opt)
+		checkEvents(t, evs, res)
+		if res.Records.FtraceEvent > res.Lines {
+			t.Errorf("%d events in %d lines", res.Records.FtraceEvent, res.Lines)
+		}
+		for _, e := range evs {
+			if e, ok := e.(*TraceEvent); ok && (e.Name == "" && e.Func == "" || len(e.Stack) > opt.MaxFrames || e.HasPid && e.Pid < 0) {
+				t.Errorf("%s", summary(e, true))
+			}
+		}
+	})
 }

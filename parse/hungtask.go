@@ -14,6 +14,11 @@ func (a *assembler) takeHung(ln *line, s string) bool {
 	if i < 0 {
 		i, io = strings.LastIndex(body, " blocked in I/O wait for more than "), true
 	}
+	dying := false
+	if i < 0 {
+		i, io = strings.LastIndex(body, " can't die for more than "), false
+		dying = i >= 0
+	}
 	if i < 0 {
 		return a.takeBlocker(ln, body)
 	}
@@ -23,7 +28,7 @@ func (a *assembler) takeHung(ln *line, s string) bool {
 	}
 	a.boundary()
 	a.settle(ln)
-	h := &HungTask{Pid: pid, Comm: keep(comm), IOWait: io}
+	h := &HungTask{Pid: pid, Comm: keep(comm), IOWait: io, Dying: dying}
 	h.Seconds = max(0, numAfter(body[i:], "for more than "))
 	a.touch(&h.Meta, ln)
 	a.p.res.Records.HungTask++

@@ -70,6 +70,7 @@ var kinds = []kind{
 	{"cgroup", "==> ", "==> /sys/fs/cgroup/memory/app/memory.oom_control <==", "tail -n +1 of a cgroup's memory.* files; of /proc/PID/wchan and syscall", (*assembler).takePath},
 	{"cgroup", "/", "/sys/fs/cgroup/app/memory.events:oom_kill 1", "grep -r of a cgroup's memory.* files", (*assembler).takePath},
 	{"cgroup", "sys/fs/cgroup", "sys/fs/cgroup/app/memory.events:oom_kill 1", "grep -r of a cgroup's memory.* files", (*assembler).takePath},
+	{"kernel-offset", "Kernel Offset: ", "Kernel Offset: 0x1c000000 from 0xffffffff81000000 (relocation range: 0xffffffff80000000-0xffffffffbfffffff)", "dump_kernel_offset (x86), 3.16 ->", (*assembler).takeOffset},
 }
 
 // kindIndex lists the kinds by first byte.

@@ -96,6 +96,12 @@ type openSplat struct {
 	text  strings.Builder
 	trace bool // its own "stack backtrace:" is being read
 	gaps  int
+
+	role   string // of the lock that comes next
+	comm   string // and its task
+	pid    int
+	frames bool // frames are of the last entry
+	over   bool // no more entries are kept
 }
 
 // maxSplat bounds the text kept of one lockdep report.
@@ -168,6 +174,7 @@ func (a *assembler) splatLine(ln *line, s string) bool {
 		}
 	}
 	sp.add(a, ln, s)
+	sp.entryLine(a, ln, s)
 	if sp.gaps++; sp.gaps > 4000 {
 		a.endSplat(true)
 	}

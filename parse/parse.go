@@ -83,7 +83,9 @@ type parser struct {
 	bootHost *bootState            // of the last line
 	bootName string
 
-	strayEnd int // line of the last stray frame
+	seq      int    // of the line being read
+	slide    uint64 // of KASLR, as far as known
+	strayEnd int    // line of the last stray frame
 
 	later   map[int]int // index in waiting, by pid
 	waiting []*Task     // see wait

@@ -110,6 +110,12 @@ func readHeading(s string) heading {
 	if i := strings.Index(s, "proc/"); i >= 0 && h.procPath(s[i+5:]) {
 		return h
 	}
+	if r, ok := after(s, "stack_trace("); ok { // drgn
+		if n, rest, ok := leadInt(r); ok && n > 0 && n < 1<<31 && strings.HasPrefix(rest, ")") {
+			h.pid, h.hasPid = int(n), true
+			return h
+		}
+	}
 	h.state = stateIn(s)
 	tid := tokenInt(s, "tid")
 	pid := tokenInt(s, "pid")

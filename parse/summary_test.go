@@ -38,6 +38,7 @@ func summary(e Event, where bool) string {
 		flag(t.UserRegs, "user-regs")
 		flag(t.Complete, "complete")
 		flag(t.Mixed, "mixed")
+		flag(t.Wchan, "wchan")
 		if t.IP != nil {
 			text("ip", t.IP.Func)
 		}
@@ -135,8 +136,49 @@ func summary(e Event, where bool) string {
 		}
 	case *Lockdep:
 		fmt.Fprintf(&b, " %s %d lines", v.Kind, strings.Count(v.Text, "\n")+1)
+		num("pid", int64(v.Pid), v.Pid != 0)
+		text("comm", v.Comm)
+		text("release", v.Release)
+		for _, e := range v.Entries {
+			fmt.Fprintf(&b, "\n\t%s", e.Role)
+			num("step", int64(e.Step), e.Role == "chain")
+			fmt.Fprintf(&b, " %s", strings.TrimSpace(e.Addr+" "+e.Class))
+			text("usage", e.Usage)
+			num("pid", int64(e.Pid), e.Pid != 0)
+			text("comm", e.Comm)
+			text("at", e.At.Func)
+			for _, f := range e.Frames {
+				b.WriteString("\n\t\t" + frameText(f))
+			}
+		}
+		trace(v.Trace)
+	case *Stall:
+		fmt.Fprintf(&b, " %s", v.Kind)
+		num("cpu", int64(v.CPU), v.CPU >= 0)
+		num("seconds", v.Seconds, v.Seconds != 0)
+		num("jiffies", v.Jiffies, v.Jiffies != 0)
+		num("pid", int64(v.Pid), v.Pid != 0)
+		text("comm", v.Comm)
+		for _, w := range v.Work {
+			fmt.Fprintf(&b, "\n\twork %s %d %s", w.Queue, w.Pid, w.Func)
+		}
+	case *Sysrq:
+		if v.Action != 0 {
+			fmt.Fprintf(&b, " %c", v.Action)
+		}
+		text("text", v.Text)
+		for _, s := range v.Stats {
+			fmt.Fprintf(&b, "\n\tstat %s %d", s.Name, s.KB)
+		}
+	case *Cgroup:
+		fmt.Fprintf(&b, " %s %s", v.Path, v.File)
+		for _, x := range v.Values {
+			fmt.Fprintf(&b, "\n\t%s=%g", x.Name, x.Value)
+			flag(x.Max, "max")
+		}
 	case *Boot:
 		fmt.Fprintf(&b, " %s %s", v.Release, v.Arch)
+		text("id", v.ID)
 	case *Note:
 		fmt.Fprintf(&b, " %s %q", v.Kind, v.Text)
 		num("pid", int64(v.Pid), v.Pid != 0)

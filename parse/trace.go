@@ -44,6 +44,8 @@ func (a *assembler) takeCallTrace(ln *line, s string) bool {
 		a.splat.trace = true
 		a.endTrace(true)
 		a.openTrace(ln, nil, ln.no)
+		a.splat.Trace = a.tr.Trace
+		a.touch(&a.splat.Meta, ln)
 		a.drop = false
 		return true
 	}
@@ -278,6 +280,8 @@ func (a *assembler) touchTrace(ln *line) {
 		a.touch(&t.task.Meta, ln)
 	case t.inOOM != nil:
 		a.touch(&t.inOOM.Meta, ln)
+	case a.splat != nil:
+		a.touch(&a.splat.Meta, ln)
 	}
 }
 
@@ -338,11 +342,11 @@ func (a *assembler) regLine(ln *line, s string) bool {
 	if a.tr != nil && a.tr.paste {
 		return false
 	}
-	if !isReg(s) {
-		return false
-	}
 	if s[0] == '-' && a.interruptLine(ln, s) {
 		return true
+	}
+	if !isReg(s) {
+		return false
 	}
 	if at, ok := instruction(s); ok {
 		a.rip(ln, "0010:"+at)

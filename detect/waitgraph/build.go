@@ -23,7 +23,9 @@ type builder struct {
 	lockNr  map[string]int         // lock nodes of a class so far
 	joined  map[*stacks.Task]bool  // waiters that have a lock node
 	writers map[*lockmodel.Class][]*View
-	loops   map[string]*View // blocked worker by loop device
+	loops   map[string]*View            // blocked worker by loop device
+	onlyFS  map[*lockmodel.Class]string // see resourceFS
+	held    map[string][]listed         // lockdep entries by address
 }
 
 // Trapped is a task that sits in its memcg's OOM: in the charge with its
@@ -105,6 +107,11 @@ func (b *builder) mostFrequent(t *stacks.Task, latest *View) *View {
 // whole dump after the sighting lacks the task (reasoning.md §2.5).
 func (b *builder) waiting(v *View) bool {
 	if v.Wait == nil || v.Task.Gone != nil {
+		return false
+	}
+	// SIGKILL takes a victim out of a killable wait. What khungtaskd reports
+	// is not killable, whatever the frames suggest.
+	if v.Wait.Killable && !v.At.Hung && b.killed(v) {
 		return false
 	}
 	return v.Task.Unblocked == nil || v.At.State == 'S'
@@ -213,6 +220,19 @@ func (b *builder) isVictim(t *stacks.Task) bool {
 	for _, e := range b.Episodes {
 		for _, v := range e.Victims {
 			if slices.Contains(v.Threads, t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// killed reports whether the task is a victim and the sighting is of the time
+// after its kill.
+func (b *builder) killed(v *View) bool {
+	for _, e := range b.Episodes {
+		for _, x := range e.Victims {
+			if v.At.Order.After(x.Order) && slices.Contains(x.Threads, v.Task) {
 				return true
 			}
 		}
@@ -332,17 +352,20 @@ func (b *builder) resourceFS(w *Wait) string {
 	if w.FS != "" {
 		return w.FS
 	}
-	only := ""
-	for _, v := range b.Views {
-		if v.Wait == nil || v.Wait.Class != w.Class || v.Wait.FS == "" || !b.waiting(v) {
-			continue
+	if b.onlyFS == nil {
+		b.onlyFS = map[*lockmodel.Class]string{}
+		for _, v := range b.Views {
+			if v.Wait == nil || v.Wait.Class == nil || v.Wait.FS == "" || !b.waiting(v) {
+				continue
+			}
+			if fs, ok := b.onlyFS[v.Wait.Class]; ok && fs != v.Wait.FS {
+				b.onlyFS[v.Wait.Class] = "" // more than one
+			} else if !ok {
+				b.onlyFS[v.Wait.Class] = v.Wait.FS
+			}
 		}
-		if only != "" && only != v.Wait.FS {
-			return ""
-		}
-		only = v.Wait.FS
 	}
-	return only
+	return b.onlyFS[w.Class]
 }
 
 // waitEdge adds the edge from a waiting task.

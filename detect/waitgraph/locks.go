@@ -395,38 +395,51 @@ func (b *builder) waitsForEntry(v *View, h parse.HeldLock) bool {
 	return ok && v.Wait.Class != nil && c == v.Wait.Class
 }
 
+// listed is one entry of a task's lockdep list.
+type listed struct {
+	task *stacks.Task
+	list *parse.Locks
+	at   int
+}
+
 // lockdepHolders finds who lists the address as held: not as the last entry,
 // or as the last one while its stack waits for something else.
 func (b *builder) lockdepHolders(w *waiter) bool {
-	for _, t := range b.Snap.Tasks {
-		l := b.lists[t.Pid]
-		if l == nil || t == w.view.Task || !t.HasPid || t.Gone != nil {
-			continue
-		}
-		for i, h := range l.Held {
-			if h.Addr != w.addr {
+	if b.held == nil {
+		b.held = map[string][]listed{}
+		for _, t := range b.Snap.Tasks {
+			l := b.lists[t.Pid]
+			if l == nil || !t.HasPid || t.Gone != nil {
 				continue
 			}
-			v := b.views[t]
-			if i == len(l.Held)-1 && (v == nil || b.waitsForEntry(v, h)) {
-				continue
+			for i, h := range l.Held {
+				b.held[h.Addr] = append(b.held[h.Addr], listed{t, l, i})
 			}
-			c := candidate{task: t, view: v, basis: Lockdep, addr: h.Addr, refs: []Ref{{l.Span.Input, h.Line}}, hold: Hold{Mode: lockmodel.Exclusive}}
-			c.why = []string{"lockdep lists the same address as held, asked for in " + h.At.Func}
-			f := h.At
-			c.hold.Frame = &f
-			if v != nil {
-				for _, hd := range v.Holds {
-					if hd.Class == w.class {
-						c.hold.Mode, c.hold.Fact = hd.Mode, hd.Fact
-					}
-				}
-			}
-			w.cands = append(w.cands, c)
-			break
 		}
 	}
+	for _, e := range b.held[w.addr] {
+		h, v := e.list.Held[e.at], b.views[e.task]
+		last := e.at == len(e.list.Held)-1
+		if e.task == w.view.Task || last && (v == nil || b.waitsForEntry(v, h)) || w.has(e.task) {
+			continue
+		}
+		f := h.At
+		c := candidate{task: e.task, view: v, basis: Lockdep, refs: []Ref{{e.list.Span.Input, h.Line}}, hold: Hold{Mode: lockmodel.Exclusive, Frame: &f}}
+		c.why = []string{"lockdep lists the same address as held, asked for in " + h.At.Func}
+		if v != nil {
+			for _, hd := range v.Holds {
+				if hd.Class == w.class {
+					c.hold.Mode, c.hold.Fact = hd.Mode, hd.Fact
+				}
+			}
+		}
+		w.cands = append(w.cands, c)
+	}
 	return len(w.cands) > 0
+}
+
+func (w *waiter) has(t *stacks.Task) bool {
+	return slices.ContainsFunc(w.cands, func(c candidate) bool { return c.task == t })
 }
 
 // lockNode gives waiters with the same address, or the same class and

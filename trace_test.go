@@ -1,0 +1,380 @@
+package oomtrace_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/oomtrace/oomtrace"
+	"github.com/oomtrace/oomtrace/report"
+)
+
+func trace(t *testing.T, name string) oomtrace.Source {
+	t.Helper()
+	data := read(t, "testdata/ftrace/"+name)
+	if strings.HasSuffix(name, ".gz") {
+		zr, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err = io.ReadAll(zr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return source(name, data)
+}
+
+// only returns the report's one incident.
+func only(t *testing.T, rep *report.Report) *report.Incident {
+	t.Helper()
+	if len(rep.Incidents) != 1 {
+		for _, i := range rep.Incidents {
+			t.Log(i.Headline)
+		}
+		t.Fatalf("%d incidents, want 1", len(rep.Incidents))
+	}
+	return &rep.Incidents[0]
+}
+
+// TestTraceCounts: every event line is counted, no other line is left over.
+func TestTraceCounts(t *testing.T) {
+	for name, want := range map[string]struct {
+		framing string
+		events  int
+	}{
+		"function-3.14-synchronize.txt": {"ftrace", 16},
+		"events-6.1-memcg-oom.txt":      {"ftrace", 408},
+		"graph-6.1-memcg-oom.txt.gz":    {"ftrace", 5346},
+		"trace-cmd-6.1-fuse-cycle.txt":  {"trace_cmd", 394},
+	} {
+		rep := analyze(t, oomtrace.Options{}, trace(t, name))
+		in := rep.Inputs[0]
+		if in.Framing != want.framing || in.Records.FtraceEvent != want.events || len(in.Diagnostics) != 0 {
+			t.Errorf("%s: %s, %d events, %v", name, in.Framing, in.Records.FtraceEvent, in.Diagnostics)
+		}
+		n := int64(0)
+		for _, e := range rep.Trace.Inputs[0].Events {
+			n += e.Count
+		}
+		if n != int64(want.events) {
+			t.Errorf("%s: %d events by name, want %d", name, n, want.events)
+		}
+	}
+}
+
+// TestTraceDeadlock: the holder of the directory sleeps in S, so the console
+// alone cannot show the cycle; the trace can, alone and joined with it.
+func TestTraceDeadlock(t *testing.T) {
+	tr, console := trace(t, "trace-cmd-6.1-fuse-cycle.txt"), trace(t, "trace-cmd-6.1-fuse-cycle.console.log")
+	opt := oomtrace.Options{FuseDaemons: []string{"labfused"}}
+	for _, test := range []struct {
+		name string
+		src  []oomtrace.Source
+	}{{"alone", []oomtrace.Source{tr}}, {"joined", []oomtrace.Source{tr, console}}, {"joined the other way", []oomtrace.Source{console, tr}}} {
+		t.Run(test.name, func(t *testing.T) {
+			inc := only(t, analyze(t, opt, test.src...))
+			if inc.Verdict != "deadlock" || inc.Confidence != "likely" {
+				t.Errorf("%s (%s): %s", inc.Verdict, inc.Confidence, inc.Headline)
+			}
+			if len(inc.WaitGraph.Cycles) != 1 {
+				t.Fatalf("cycles: %v", inc.WaitGraph.Cycles)
+			}
+			c := inc.WaitGraph.Cycles[0]
+			for _, id := range []string{"task:108", "task:98", "resource:fuse_reply:fuse"} {
+				if !slices.Contains(c, id) {
+					t.Errorf("%s is not in the cycle %v", id, c)
+				}
+			}
+			waiters := 0
+			for _, e := range inc.WaitGraph.Edges {
+				if strings.HasPrefix(e.To, "lock:") {
+					waiters++
+					if e.Basis != "contention_event" {
+						t.Errorf("%s -> %s: basis %s", e.From, e.To, e.Basis)
+					}
+				}
+			}
+			i := slices.IndexFunc(inc.WaitGraph.Nodes, func(n report.Node) bool { return n.Kind == "lock" })
+			if n := inc.WaitGraph.Nodes[i]; waiters != 3 || n.Address == nil || *n.Address != "0xff17de038220a120" {
+				t.Errorf("%d waiters for %+v, want 3 for one address", waiters, n)
+			}
+		})
+	}
+	t.Run("console alone", func(t *testing.T) {
+		for _, inc := range analyze(t, opt, console).Incidents {
+			if inc.Verdict == "deadlock" {
+				t.Errorf("the console does not show the holder: %s", inc.Headline)
+			}
+		}
+	})
+}
+
+// TestTraceOOM: one OOM found from the console, from either trace and from all
+// of them is one and the same.
+func TestTraceOOM(t *testing.T) {
+	console, events, graph := trace(t, "events-6.1-memcg-oom.console.log"), trace(t, "events-6.1-memcg-oom.txt"), trace(t, "graph-6.1-memcg-oom.txt.gz")
+	for _, test := range []struct {
+		name string
+		src  []oomtrace.Source
+	}{
+		{"events", []oomtrace.Source{events}}, {"graph", []oomtrace.Source{graph}}, {"both traces", []oomtrace.Source{graph, events}},
+		{"console and events", []oomtrace.Source{console, events}}, {"all", []oomtrace.Source{events, console, graph}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			rep := analyze(t, oomtrace.Options{}, test.src...)
+			inc := only(t, rep)
+			if inc.Verdict != "oom_resolved" || inc.Confidence != "confirmed" {
+				t.Errorf("%s (%s): %s", inc.Verdict, inc.Confidence, inc.Headline)
+			}
+			if s := inc.SynchronizePath; s.Status != "not_taken" || s.Mechanism == nil || *s.Mechanism != "in_charge" {
+				t.Errorf("synchronize path: %+v", s)
+			}
+			if inc.Kernel.Era != "kill_in_charge" || inc.Kernel.EraBasis != "stack" {
+				t.Errorf("era %+v", inc.Kernel)
+			}
+			if len(inc.OOMs) != 1 || *inc.OOMs[0].Invoker.Pid != 164 || len(inc.OOMs[0].Victims) != 1 || inc.OOMs[0].Victims[0].Pid != 102 || inc.OOMs[0].Victims[0].Fate != "exited" {
+				t.Errorf("OOMs: %+v", inc.OOMs)
+			}
+			for i := 1; i < len(inc.Timeline); i++ {
+				a, b := inc.Timeline[i-1], inc.Timeline[i]
+				if a.BootS != nil && b.BootS != nil && *b.BootS < *a.BootS-0.1 {
+					t.Errorf("timeline runs back: %v %s, %v %s", *a.BootS, a.Text, *b.BootS, b.Text)
+				}
+			}
+		})
+	}
+}
+
+func TestTraceSynchronize(t *testing.T) {
+	tr := trace(t, "function-3.14-synchronize.txt")
+	log := source("console", read(t, "testdata/dmesg/oom-3.14-synchronize-path.log"))
+	for _, src := range [][]oomtrace.Source{{tr}, {tr, log}, {log, tr}} {
+		inc := only(t, analyze(t, oomtrace.Options{}, src...))
+		if s := inc.SynchronizePath; s.Status != "taken" || *s.Mechanism != "synchronize_kill" || inc.Kernel.Era != "synchronize" || inc.Kernel.EraBasis != "stack" {
+			t.Errorf("%+v %+v", s, inc.Kernel)
+		}
+	}
+}
+
+// rows are traces made by hand: each shows one rule.
+var rows = []struct {
+	name, trace                   string
+	verdict, confidence           string
+	status, mechanism, cycle, has string
+}{
+	{
+		name: "locks by events alone: two tasks, two locks",
+		trace: `# tracer: nop
+              a-10      [000] .....    10.000001: lock_acquire: 00000000aaaa0001 &A->lock
+              b-11      [001] .....    10.000002: lock_acquire: 00000000bbbb0001 &B->lock
+              a-10      [000] .....    10.000003: lock_acquire: 00000000bbbb0001 &B->lock
+              a-10      [000] .....    10.000004: lock_contended: 00000000bbbb0001 &B->lock
+              b-11      [001] .....    10.000005: lock_acquire: 00000000aaaa0001 &A->lock
+              b-11      [001] .....    10.000006: lock_contended: 00000000aaaa0001 &A->lock
+              c-12      [001] .....    95.000006: sched_process_exec: filename=/bin/true pid=12 old_pid=12
+`,
+		verdict: "deadlock", confidence: "confirmed", status: "not_applicable", cycle: "task:11 lock:lock#2 task:10 lock:lock#1",
+	},
+	{
+		name: "a released lock is held by nobody",
+		trace: `# tracer: nop
+              a-10      [000] .....    10.000001: lock_acquire: 00000000aaaa0001 &A->lock
+              b-11      [001] .....    10.000002: lock_acquire: 00000000bbbb0001 &B->lock
+              b-11      [001] .....    10.000003: lock_release: 00000000bbbb0001 &B->lock
+              b-11      [001] .....    10.000005: lock_acquire: 00000000aaaa0001 &A->lock
+              b-11      [001] .....    10.000006: lock_contended: 00000000aaaa0001 &A->lock
+              b-11      [001] .....    10.000007: lock_acquired: 00000000aaaa0001 &A->lock
+`,
+	},
+	{
+		name: "OOM killer disabled: sleepers in synchronize",
+		trace: `# tracer: nop
+           hog1-100     [000] d..2.    10.000001: sched_switch: prev_comm=hog1 prev_pid=100 prev_prio=120 prev_state=D ==> next_comm=swapper/0 next_pid=0 next_prio=120
+           hog1-100     [000] d..2.    10.000002: <stack trace>
+ => __schedule
+ => schedule
+ => mem_cgroup_oom_synchronize
+ => pagefault_out_of_memory
+ => do_user_addr_fault
+ => exc_page_fault
+ => asm_exc_page_fault
+          other-7       [000] d..2.    90.000001: sched_process_exec: filename=/bin/true pid=7 old_pid=7
+`,
+		verdict: "hang", confidence: "possible", status: "taken", mechanism: "synchronize_wait", has: "oom_wait",
+	},
+	{
+		name: "function_graph ends inside synchronize: it still sleeps there",
+		trace: `# tracer: function_graph
+   31.000001 |   1)     lab-173    |               |  pagefault_out_of_memory() {
+   31.000002 |   1)     lab-173    |               |    mem_cgroup_oom_synchronize() {
+   31.000003 |   1)     lab-173    |               |      schedule() {
+ ------------------------------------------
+   45.000003 |   1)    sh-12       |   0.500 us    |  try_charge_memcg();
+`,
+		status: "taken", mechanism: "synchronize_wait", has: "oom_wait",
+	},
+	{
+		name: "function_graph: synchronize slept and the fault was retried",
+		trace: `# tracer: function_graph
+   31.000001 |   1)     lab-173    |               |  pagefault_out_of_memory() {
+   31.000002 |   1)     lab-173    |               |    mem_cgroup_oom_synchronize() {
+   31.000003 |   1)     lab-173    | $ 2000000 us  |      schedule();
+   33.000004 |   1)     lab-173    | $ 2000001 us  |    }
+   33.000005 |   1)     lab-173    | $ 2000002 us  |  }
+   33.000009 |   1)     lab-173    |   0.500 us    |  try_charge_memcg();
+`,
+		status: "taken", mechanism: "synchronize_wait", has: "oom_wait",
+	},
+	{
+		name: "cleanup is not taken: handle_mm_fault calls synchronize after a fault that succeeded",
+		trace: `# tracer: function
+           java-173     [000] .....    31.000001: mem_cgroup_oom_synchronize <-handle_mm_fault
+           java-173     [000] .....    31.000002: mark_victim: pid=174
+           java-173     [000] .....    31.000003: pagefault_out_of_memory <-do_user_addr_fault
+           java-173     [000] .....    31.000004: mem_cgroup_oom_synchronize <-pagefault_out_of_memory
+`,
+		verdict: "oom_unresolved", confidence: "possible", status: "not_taken", mechanism: "cleanup_only",
+	},
+	{
+		name: "one wait of a minute, by its event alone",
+		trace: `# tracer: nop
+              a-10      [000] .....    10.000001: contention_begin: 00000000aaaa0001 (flags=MUTEX)
+              b-11      [001] .....    70.000006: sched_process_exec: filename=/bin/true pid=11 old_pid=11
+`,
+		verdict: "hang", confidence: "likely", status: "not_applicable", has: "lock_wait",
+	},
+	{
+		name: "a wait that ended is no wait",
+		trace: `# tracer: nop
+              a-10      [000] .....    10.000001: contention_begin: 00000000aaaa0001 (flags=WRITE)
+              a-10      [000] d..2.    10.000002: sched_switch: prev_comm=a prev_pid=10 prev_prio=120 prev_state=D ==> next_comm=b next_pid=11 next_prio=120
+              a-10      [000] d..2.    10.000003: <stack trace>
+ => __schedule
+ => schedule
+ => rwsem_down_write_slowpath
+ => filename_create
+ => do_mkdirat
+              b-11      [000] d..2.    19.000002: sched_waking: comm=a pid=10 prio=120 target_cpu=000
+              b-11      [000] d..2.    19.000003: sched_switch: prev_comm=b prev_pid=11 prev_prio=120 prev_state=S ==> next_comm=a next_pid=10 next_prio=120
+              a-10      [000] .....    19.000004: contention_end: 00000000aaaa0001 (ret=0)
+`,
+	},
+}
+
+func TestTraceRules(t *testing.T) {
+	for _, test := range rows {
+		t.Run(test.name, func(t *testing.T) {
+			rep := analyze(t, oomtrace.Options{}, source("trace", []byte(test.trace)))
+			if test.verdict == "" && test.status == "" {
+				if len(rep.Incidents) != 0 {
+					t.Errorf("%s: %s", rep.Incidents[0].Verdict, rep.Incidents[0].Headline)
+				}
+				return
+			}
+			inc := only(t, rep)
+			mech := ""
+			if inc.SynchronizePath.Mechanism != nil {
+				mech = *inc.SynchronizePath.Mechanism
+			}
+			if test.verdict != "" && (inc.Verdict != test.verdict || inc.Confidence != test.confidence) || inc.SynchronizePath.Status != test.status || mech != test.mechanism {
+				t.Errorf("%s (%s), %s %s: %s", inc.Verdict, inc.Confidence, inc.SynchronizePath.Status, mech, inc.Headline)
+			}
+			if test.cycle != "" && (len(inc.WaitGraph.Cycles) != 1 || strings.Join(inc.WaitGraph.Cycles[0], " ") != test.cycle) {
+				t.Errorf("cycles %v, want %s", inc.WaitGraph.Cycles, test.cycle)
+			}
+			if test.has != "" && !slices.ContainsFunc(inc.Timeline, func(e report.Event) bool { return e.Kind == test.has }) {
+				t.Errorf("no %s in the timeline %+v", test.has, inc.Timeline)
+			}
+		})
+	}
+}
+
+// TestTraceWaker: who woke the waiter up released the lock.
+func TestTraceWaker(t *testing.T) {
+	rep := analyze(t, oomtrace.Options{}, source("trace", []byte(rows[len(rows)-1].trace)))
+	w := rep.Trace.LockWaits
+	if len(w) != 1 || w[0].Open || w[0].Waker == nil || *w[0].Waker != "task:11" || w[0].DurationS < 9 || w[0].DurationS > 9.1 {
+		t.Errorf("lock waits: %+v", w)
+	}
+}
+
+// TestTraceOutputs: the pprof profile has the trace's sample types, and the
+// trace events nest as the viewers want them.
+func TestTraceOutputs(t *testing.T) {
+	for _, name := range []string{"trace-cmd-6.1-fuse-cycle.txt", "graph-6.1-memcg-oom.txt.gz", "events-6.1-memcg-oom.txt", "function-3.14-synchronize.txt"} {
+		rep := analyze(t, oomtrace.Options{}, trace(t, name))
+		p, err := profile.ParseData(render(t, rep, "pprof"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var types []string
+		sums := map[string]int64{}
+		for i, st := range p.SampleType {
+			types = append(types, st.Type+"/"+st.Unit)
+			for _, s := range p.Sample {
+				sums[st.Type] += s.Value[i]
+			}
+		}
+		if got := strings.Join(types, " "); got != "tasks/count blocked/nanoseconds oncpu/nanoseconds offcpu/nanoseconds lockwait/nanoseconds calls/count" {
+			t.Errorf("%s: sample types %s", name, got)
+		}
+		switch {
+		case strings.HasPrefix(name, "trace-cmd") && (sums["lockwait"] < 75e9 || sums["offcpu"] < 75e9),
+			strings.HasPrefix(name, "graph") && (sums["oncpu"] < 1e8 || sums["calls"] < 4000),
+			strings.HasPrefix(name, "function") && sums["calls"] != 3:
+			t.Errorf("%s: %v", name, sums)
+		}
+		checkTraceEvents(t, name, render(t, rep, "trace-events"))
+	}
+}
+
+func checkTraceEvents(t *testing.T, name string, data []byte) {
+	t.Helper()
+	var out struct {
+		TraceEvents []struct {
+			Name, Cat, Ph, S string
+			TS, Dur          float64
+			Pid, Tid         int
+		}
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	type thread struct{ pid, tid int }
+	spans := map[thread][][2]float64{}
+	for _, e := range out.TraceEvents {
+		switch e.Ph {
+		case "M":
+		case "i":
+			if e.S != "p" && e.S != "t" {
+				t.Errorf("%s: instant %q of scope %q", name, e.Name, e.S)
+			}
+		case "X":
+			if e.Dur < 0 || e.Name == "" || e.Cat == "" {
+				t.Errorf("%s: %+v", name, e)
+			}
+			spans[thread{e.Pid, e.Tid}] = append(spans[thread{e.Pid, e.Tid}], [2]float64{e.TS, e.TS + e.Dur})
+		default:
+			t.Errorf("%s: phase %q", name, e.Ph)
+		}
+	}
+	if len(spans) == 0 {
+		t.Errorf("%s: no spans", name)
+	}
+	const eps = 1e-2 // microseconds: floating point
+	for th, list := range spans {
+		for i, a := range list {
+			for _, b := range list[i+1:] {
+				if a[0] < b[0]-eps && b[0] < a[1]-eps && a[1] < b[1]-eps || b[0] < a[0]-eps && a[0] < b[1]-eps && b[1] < a[1]-eps {
+					t.Errorf("%s: thread %v: %v and %v overlap without nesting", name, th, a, b)
+				}
+			}
+		}
+	}
+}
