@@ -26,6 +26,9 @@ type builder struct {
 	loops   map[string]*View            // blocked worker by loop device
 	onlyFS  map[*lockmodel.Class]string // see resourceFS
 	held    map[string][]listed         // lockdep entries by address
+	groups  map[groupKey]*waiter        // the first of the waiters that are alike
+
+	victimSet map[*stacks.Task]bool // see victims
 }
 
 // Trapped is a task that sits in its memcg's OOM: in the charge with its
@@ -64,6 +67,7 @@ func (b *builder) view() {
 	}
 	b.lockNr = map[string]int{}
 	b.joined = map[*stacks.Task]bool{}
+	b.groups = map[groupKey]*waiter{}
 }
 
 // mostFrequent reads a task that only mixed-up dumps show: what most of its
@@ -216,15 +220,21 @@ func (b *builder) sawTrap(t *stacks.Task) bool {
 	})
 }
 
-func (b *builder) isVictim(t *stacks.Task) bool {
-	for _, e := range b.Episodes {
-		for _, v := range e.Victims {
-			if slices.Contains(v.Threads, t) {
-				return true
+func (b *builder) isVictim(t *stacks.Task) bool { return b.victims()[t] }
+
+// victims are all threads of all victims.
+func (b *builder) victims() map[*stacks.Task]bool {
+	if b.victimSet == nil {
+		b.victimSet = map[*stacks.Task]bool{}
+		for _, e := range b.Episodes {
+			for _, v := range e.Victims {
+				for _, t := range v.Threads {
+					b.victimSet[t] = true
+				}
 			}
 		}
 	}
-	return false
+	return b.victimSet
 }
 
 // killed reports whether the task is a victim and the sighting is of the time

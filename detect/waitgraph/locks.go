@@ -30,6 +30,10 @@ type waiter struct {
 	cands []candidate
 	why   []string
 
+	narrowed []string // the part of why that the search for holders added
+	like     *waiter  // the first of the waiters with the same holders, nil for itself
+	node     *Node
+
 	trace  *stacks.Trace     // that shows how the wait began, nil if none does
 	traced *stacks.TraceWait // likewise
 }
@@ -68,8 +72,19 @@ func (b *builder) locks() {
 		}
 	}
 	// Waiters with the same holders or the same address wait for one lock.
+	firstWriter := map[*Node]*waiter{}
 	for _, w := range ws {
-		n := b.lockNode(w)
+		if w.like != nil {
+			w.node = w.like.node
+		} else {
+			w.node = b.lockNode(w)
+		}
+		if w.view.Wait.Mode == lockmodel.Exclusive && firstWriter[w.node] == nil {
+			firstWriter[w.node] = w
+		}
+	}
+	for _, w := range ws {
+		n := w.node
 		basis := FrameModel
 		if b.blocker[w.view.Task.Pid] != nil && len(w.cands) == 1 && w.cands[0].basis == KernelReport {
 			basis = KernelReport
@@ -80,6 +95,10 @@ func (b *builder) locks() {
 		}
 		e := b.waitEdge(w.view, n, basis)
 		e.Why = append(e.Why, w.why...)
+		b.queue(w, firstWriter[n])
+		if w.like != nil {
+			continue // the holders are those of the first
+		}
 		for _, c := range w.cands {
 			e := b.add(&Edge{
 				From: n, To: b.taskNode(c.task), Relation: HeldBy, Mode: modeName(c.hold.Mode), Basis: c.basis, Fact: c.hold.Fact,
@@ -92,27 +111,21 @@ func (b *builder) locks() {
 				e.Together = true
 			}
 		}
-		b.queue(w, ws, n)
 	}
 }
 
 // queue draws the reader behind the writer that waits before it: an rwsem
 // reader queues behind a waiting writer although the lock is only read-held.
-func (b *builder) queue(w *waiter, all []*waiter, n *Node) {
-	if w.view.Wait.Mode != lockmodel.Shared || len(w.cands) == 0 {
+func (b *builder) queue(w, writer *waiter) {
+	if writer == nil || writer == w || w.view.Wait.Mode != lockmodel.Shared || len(w.cands) == 0 {
 		return
 	}
 	if slices.ContainsFunc(w.cands, func(c candidate) bool { return c.hold.Mode == lockmodel.Exclusive }) {
 		return
 	}
-	for _, o := range all {
-		if o != w && o.view.Wait.Mode == lockmodel.Exclusive && b.lockNode(o) == n {
-			b.add(&Edge{From: b.taskNode(w.view.Task), To: b.taskNode(o.view.Task), Relation: QueuedBehind, Basis: FrameModel,
-				Evidence: []Ref{{o.view.At.Span.Input, o.view.Wait.Frame.Line}},
-				Why:      []string{"an rwsem reader queues behind a waiting writer"}, Together: b.together(w.view, o.view)})
-			return
-		}
-	}
+	b.add(&Edge{From: b.taskNode(w.view.Task), To: b.taskNode(writer.view.Task), Relation: QueuedBehind, Basis: FrameModel,
+		Evidence: []Ref{{writer.view.At.Span.Input, writer.view.Wait.Frame.Line}},
+		Why:      []string{"an rwsem reader queues behind a waiting writer"}, Together: b.together(w.view, writer.view)})
 }
 
 // join finds the holders of the lock that v waits for, narrowing step by step.
@@ -137,6 +150,13 @@ func (b *builder) join(v *View, holders map[*lockmodel.Class][]*View) *waiter {
 	if w.class == nil {
 		return nil
 	}
+	key, alike := b.alike(w, holders[w.class])
+	if first := b.groups[key]; alike && first != nil {
+		w.cands, w.like = first.cands, first
+		w.why = append(w.why, first.narrowed...)
+		return w
+	}
+	before := len(w.why)
 	for _, h := range holders[w.class] {
 		if h.Task == v.Task {
 			continue
@@ -148,7 +168,35 @@ func (b *builder) join(v *View, holders map[*lockmodel.Class][]*View) *waiter {
 		}
 	}
 	b.narrow(w)
+	w.narrowed = w.why[before:]
+	if alike {
+		b.groups[key] = w
+	}
 	return w
+}
+
+// groupKey is what the holders of a waiter's lock depend on.
+type groupKey struct {
+	class       *lockmodel.Class
+	instance    string
+	mode        lockmodel.Mode
+	fs, addr    string
+	input, dump int
+}
+
+// alike tells which waiters have the same holders, so that a queue of
+// thousands is joined once: those whose own process, fate and holds do not
+// matter to it.
+func (b *builder) alike(w *waiter, holders []*View) (groupKey, bool) {
+	v := w.view
+	switch v.Wait.Instance {
+	case "own_mm", "target_mm", "foreign_mm", "target_task", "own_task":
+		return groupKey{}, false
+	}
+	if slices.ContainsFunc(v.Holds, func(h Hold) bool { return h.Class == w.class }) || b.victims()[v.Task] {
+		return groupKey{}, false
+	}
+	return groupKey{w.class, v.Wait.Instance, v.Wait.Mode, v.Wait.FS, w.addr, v.At.Span.Input, v.At.Dump}, len(holders) > 0
 }
 
 // consider adds a holder unless something contradicts it.
