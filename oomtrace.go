@@ -41,6 +41,7 @@ type Options struct {
 	OOMHandlers []string         // pid or comm of userspace OOM handlers
 	FuseDaemons []string         // pid or comm of FUSE daemons
 	LockModel   *lockmodel.Model // nil is the embedded one
+	Symbols     parse.Symbols    // names frames that are only an address, and their source; nil for none
 	Version     string           // of the tool, for the report
 }
 
@@ -52,7 +53,7 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	if opt.LockModel == nil {
 		go lockmodel.Embedded() // parsed while the log is read
 	}
-	results, events := readAll(ctx, sources)
+	results, events := readAll(ctx, sources, opt.Symbols)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func fetchLines(src Source, need map[int]string, last int) {
 
 // readAll parses the sources in parallel; each keeps its own events, so the
 // result does not depend on which ends first.
-func readAll(ctx context.Context, sources []Source) ([]parse.Result, [][]parse.Event) {
+func readAll(ctx context.Context, sources []Source, symbols parse.Symbols) ([]parse.Result, [][]parse.Event) {
 	results := make([]parse.Result, len(sources))
 	events := make([][]parse.Event, len(sources))
 	var wg sync.WaitGroup
@@ -150,19 +151,19 @@ func readAll(ctx context.Context, sources []Source) ([]parse.Result, [][]parse.E
 			if ctx.Err() != nil {
 				return
 			}
-			results[i], events[i] = readOne(i, src)
+			results[i], events[i] = readOne(i, src, symbols)
 		}()
 	}
 	wg.Wait()
 	return results, events
 }
 
-func readOne(i int, src Source) (res parse.Result, events []parse.Event) {
+func readOne(i int, src Source, symbols parse.Symbols) (res parse.Result, events []parse.Event) {
 	r, err := src.Open()
 	if err == nil {
 		defer r.Close()
 		var tr stacks.Tracer // a trace streams: its events are not kept
-		res, err = parse.Read(r, parse.Options{Input: i}, func(e parse.Event) {
+		res, err = parse.Read(r, parse.Options{Input: i, Symbols: symbols}, func(e parse.Event) {
 			if !tr.Take(e) {
 				events = append(events, e)
 			}

@@ -387,6 +387,12 @@ func frame(f *parse.Frame) report.Frame {
 	if f.HasAddr {
 		out.Address = optional("0x" + strconv.FormatUint(f.Addr, 16))
 	}
+	if p := f.Place; p != nil {
+		out.Place = &report.Place{File: p.File, Line: p.Line, Inlined: []report.Inlined{}}
+		for _, in := range p.Inlined {
+			out.Place.Inlined = append(out.Place.Inlined, report.Inlined{Func: in.Func, File: in.File, Line: in.Line})
+		}
+	}
 	return out
 }
 

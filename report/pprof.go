@@ -72,6 +72,7 @@ type functionKey struct{ module, name string }
 type locationKey struct {
 	function functionKey
 	address  uint64
+	line     int
 }
 
 type profileBuilder struct {
@@ -171,30 +172,48 @@ func (b *profileBuilder) location(f *Frame) *profile.Location {
 		file = profileText(*f.Module)
 	}
 	fk := functionKey{file, profileText(f.Func)}
-	fn := b.functions[fk]
-	if fn == nil {
-		fn = &profile.Function{
-			ID:         uint64(len(b.p.Function) + 1),
-			Name:       fk.name,
-			SystemName: fk.name,
-			Filename:   file,
-		}
-		b.functions[fk] = fn
-		b.p.Function = append(b.p.Function, fn)
-	}
 	lk := locationKey{function: fk, address: f.addr()}
+	if f.Place != nil {
+		lk.line = f.Place.Line
+	}
 	loc := b.locations[lk]
 	if loc == nil {
 		loc = &profile.Location{
 			ID:      uint64(len(b.p.Location) + 1),
 			Mapping: b.mapping(file),
 			Address: lk.address,
-			Line:    []profile.Line{{Function: fn}},
 		}
+		if f.BuildID != nil && loc.Mapping.BuildID == "" {
+			loc.Mapping.BuildID = profileText(*f.BuildID)
+		}
+		fn := b.function(fk, f.Place)
+		line := profile.Line{Function: fn}
+		if p := f.Place; p != nil {
+			line.Line = int64(p.Line)
+			for _, in := range p.Inlined { // innermost first, as in pprof
+				inl := b.function(functionKey{file, profileText(in.Func)}, &Place{File: in.File})
+				loc.Line = append(loc.Line, profile.Line{Function: inl, Line: int64(in.Line)})
+			}
+		}
+		loc.Line = append(loc.Line, line)
 		b.locations[lk] = loc
 		b.p.Location = append(b.p.Location, loc)
 	}
 	return loc
+}
+
+// function names its source file where it is known, else what it is part of.
+func (b *profileBuilder) function(fk functionKey, place *Place) *profile.Function {
+	fn := b.functions[fk]
+	if fn == nil {
+		fn = &profile.Function{ID: uint64(len(b.p.Function) + 1), Name: fk.name, SystemName: fk.name, Filename: fk.module}
+		b.functions[fk] = fn
+		b.p.Function = append(b.p.Function, fn)
+	}
+	if place != nil && place.File != "" && fn.Filename == fk.module {
+		fn.Filename, fn.StartLine = profileText(place.File), int64(place.StartLine)
+	}
+	return fn
 }
 
 // addr is the frame's address, 0 where the log has none.

@@ -222,8 +222,26 @@ type Frame struct {
 	Reliable bool    `json:"reliable"`
 	Context  string  `json:"context" jsonschema:"enum=task,enum=irq,enum=softirq,enum=nmi,enum=exception"`
 	Role     *string `json:"role" jsonschema:"enum=waits,enum=holds,enum=charges"` // what the lock model reads from it, null for most
+	Place    *Place  `json:"place"`                                                // source position, null without debug information
+	BuildID  *string `json:"build_id"`                                             // of the module, or of the kernel, where the log has it
 	Lock     *string `json:"lock"`                                                 // the lock or resource of that role
 	Line     int     `json:"line"`
+}
+
+// Place is a source position of the kernel (--vmlinux), with the functions that
+// the compiler inlined there, innermost first.
+type Place struct {
+	File      string    `json:"file"`
+	Line      int       `json:"line"`
+	StartLine int       `json:"start_line"` // of the function, 0 if unknown
+	Inlined   []Inlined `json:"inlined"`
+}
+
+// Inlined is a function without a frame of its own, and where it was at.
+type Inlined struct {
+	Func string `json:"func"`
+	File string `json:"file"`
+	Line int    `json:"line"`
 }
 
 // WaitGraph is who waits for what and what that needs to end.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 )
 
 var traceEventsFormat = Format{
@@ -170,7 +171,7 @@ func nest(spans []TraceSpan) []float64 {
 	var open []float64
 	for _, i := range order {
 		s := &spans[i]
-		for len(open) > 0 && open[len(open)-1] <= s.StartS {
+		for len(open) > 0 && open[len(open)-1] <= s.StartS+1e-7 { // times are microseconds
 			open = open[:len(open)-1]
 		}
 		ends[i] = s.StartS + s.DurationS
@@ -198,7 +199,11 @@ func (red *redactor) trace(t *Trace) {
 	}
 	for i := range t.Samples {
 		red.name(t.Samples[i].Comm)
-		red.texts(t.Samples[i].Stack)
+		for j, fn := range t.Samples[i].Stack {
+			if strings.HasPrefix(fn, "[lock ") { // the others are kernel functions
+				red.text(&t.Samples[i].Stack[j])
+			}
+		}
 	}
 }
 

@@ -105,6 +105,12 @@ func (f Frame) String() string {
 	if f.Module != nil {
 		fmt.Fprintf(&b, " [%s]", clip(*f.Module, maxName))
 	}
+	if f.Place != nil {
+		fmt.Fprintf(&b, " (%s:%d)", clip(f.Place.File, maxName), f.Place.Line)
+		for _, in := range f.Place.Inlined {
+			fmt.Fprintf(&b, " < inlined %s (%s:%d)", clip(in.Func, maxName), clip(in.File, maxName), in.Line)
+		}
+	}
 	return b.String()
 }
 
