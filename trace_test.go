@@ -378,3 +378,66 @@ func checkTraceEvents(t *testing.T, name string, data []byte) {
 		}
 	}
 }
+
+// TestTraceQemu: traces of kernels booted for this, with the truth that the
+// guest told (testdata/ftrace/SOURCES.md).
+func TestTraceQemu(t *testing.T) {
+	for _, test := range []struct {
+		name                   string
+		events                 int
+		verdict, status, tasks string
+		incidents              int
+		console                bool
+		edges                  []string
+		victims                []int
+	}{
+		{name: "healthy-events", events: 2450, incidents: 2, verdict: "oom_resolved", status: "not_taken", victims: []int{95, 97}},
+		{name: "healthy-events", events: 2450, incidents: 1, verdict: "oom_resolved", status: "not_taken", victims: []int{95, 97}, console: true},
+		{name: "healthy-graph", events: 4489, incidents: 2, verdict: "oom_resolved", status: "not_taken", victims: []int{95, 97}},
+		{name: "disabled-events", events: 972, incidents: 1, verdict: "hang", status: "taken", edges: []string{"task:95 waits_for oom:?"}},
+		{name: "disabled-graph", events: 4330, incidents: 1, verdict: "hang", status: "taken", edges: []string{"task:96 waits_for oom:?"}},
+		{name: "lockwait", events: 1452, incidents: 1, verdict: "hang", status: "not_applicable",
+			edges: []string{"task:107 waits_for lock:mmap_sem#1", "lock:mmap_sem#1 held_by task:108", "task:108 waits_for resource:sb_freeze:ext4"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			src := []oomtrace.Source{trace(t, "qemu-6.1-"+test.name+".txt.gz")}
+			if test.console {
+				src = append(src, trace(t, "qemu-6.1-"+test.name+".console.log"))
+			}
+			rep := analyze(t, oomtrace.Options{}, src...)
+			if in := rep.Inputs[0]; in.Records.FtraceEvent != test.events || len(in.Diagnostics) > 0 {
+				t.Errorf("%d events, want %d; %v", in.Records.FtraceEvent, test.events, in.Diagnostics)
+			}
+			if len(rep.Incidents) != test.incidents {
+				t.Fatalf("%d incidents, want %d", len(rep.Incidents), test.incidents)
+			}
+			var victims []int
+			for _, inc := range rep.Incidents {
+				if inc.Verdict != test.verdict || inc.SynchronizePath.Status != test.status {
+					t.Errorf("%s, %s: %s", inc.Verdict, inc.SynchronizePath.Status, inc.Headline)
+				}
+				for _, o := range inc.OOMs {
+					for _, v := range o.Victims {
+						victims = append(victims, v.Pid)
+						if v.Fate != "exited" {
+							t.Errorf("victim %d: %s", v.Pid, v.Fate)
+						}
+					}
+				}
+			}
+			slices.Sort(victims)
+			if !slices.Equal(victims, test.victims) {
+				t.Errorf("victims %v, want %v", victims, test.victims)
+			}
+			var edges []string
+			for _, e := range rep.Incidents[0].WaitGraph.Edges {
+				edges = append(edges, e.From+" "+e.Relation+" "+e.To)
+			}
+			for _, e := range test.edges {
+				if !slices.Contains(edges, e) {
+					t.Errorf("no edge %q in %q", e, edges)
+				}
+			}
+		})
+	}
+}

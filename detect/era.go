@@ -38,6 +38,10 @@ func eraOf(g *waitgraph.Graph) Era {
 		switch byRelease {
 		case "kill_in_charge", "v1_split":
 			return Era{byRelease, "release"}
+		case "":
+			if tracedLater(g.Snap) {
+				return Era{"kill_in_charge", "stack"}
+			}
 		}
 		return Era{"synchronize", "stack"}
 	}

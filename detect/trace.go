@@ -222,6 +222,20 @@ func (inc *Incident) tracedLong(t *stacks.Task) bool {
 	return false
 }
 
+// tracedLater: a trace of a kernel whose release is not known shows functions
+// that came after the kill moved into the charge (try_charge_memcg, 5.14;
+// charge_memcg, 5.16).
+func tracedLater(snap *stacks.Snapshot) bool {
+	for _, tr := range snap.Traces {
+		for _, s := range tr.Samples {
+			if slices.Contains(s.Stack, "try_charge_memcg") || slices.Contains(s.Stack, "charge_memcg") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // cleanupOnly: the only calls of mem_cgroup_oom_synchronize() that a trace
 // shows are handle_mm_fault()'s, which forget a failed charge of a fault that
 // succeeded in the end.

@@ -33,6 +33,8 @@ type assembler struct {
 	twice    int     // over 0 while every line comes twice
 	pend     []line  // a line that came twice, and the one after it
 
+	lockNum int64 // of the last lock of the list
+
 	hungPid     int    // of the last hung-task report, until its task header came
 	hungComm    string // likewise
 	hungRelease string

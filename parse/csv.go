@@ -20,7 +20,7 @@ func (c *csvReader) open() bool { return c.on }
 const maxRecord = 5000
 
 // csvStarts takes the first line of a table, or a line of quoted columns.
-func (fr *framer) csvStarts(raw string, no int, yield func(line)) bool {
+func (fr *framer) csvStarts(raw string, no int, yield func(*line)) bool {
 	comma := byte(',')
 	for _, c := range [...]byte{',', ';', '\t'} {
 		if strings.IndexByte(raw, c) > 0 {
@@ -75,7 +75,7 @@ func (fr *framer) csvColumn(cols []string) int {
 }
 
 // csvLine takes a line of the table; false: the table has ended.
-func (fr *framer) csvLine(raw string, no int, yield func(line)) bool {
+func (fr *framer) csvLine(raw string, no int, yield func(*line)) bool {
 	c := &fr.csv
 	if c.lines == 0 {
 		if raw == "" {
@@ -103,7 +103,7 @@ func (fr *framer) csvLine(raw string, no int, yield func(line)) bool {
 	return true
 }
 
-func (fr *framer) csvEnd(yield func(line)) {
+func (fr *framer) csvEnd(yield func(*line)) {
 	if c := &fr.csv; c.on && c.lines > 0 {
 		fr.csvRecord(c.buf.String(), c.no, yield)
 		c.buf.Reset()
@@ -111,7 +111,7 @@ func (fr *framer) csvEnd(yield func(line)) {
 	}
 }
 
-func (fr *framer) csvRecord(rec string, no int, yield func(line)) {
+func (fr *framer) csvRecord(rec string, no int, yield func(*line)) {
 	c := &fr.csv
 	cols, at := csvSplit(rec, c.comma)
 	i := c.text

@@ -54,6 +54,9 @@ func crashTask(s string) (*Task, bool) {
 // takeCrashPS reads a row of crash's "ps -m", which has the time in the state
 // first: [0 00:02:03.456] [UN]  PID: 1234   TASK: ffff...  CPU: 2   COMMAND: "java".
 func (a *assembler) takeCrashPS(ln *line, s string) bool {
+	if len(s) < 40 || !isDigit(s[1]) || s[2] != ' ' && s[3] != ' ' && s[4] != ' ' {
+		return false
+	}
 	i := strings.Index(s, "]  PID: ")
 	if i < 4 || s[i-3] != '[' {
 		return false

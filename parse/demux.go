@@ -45,8 +45,8 @@ type bootState struct {
 	sent string  // id of the last one sent, with this id no other follows
 }
 
-// A clock that falls from over bootBefore to under bootAfter seconds has been
-// started anew.
+// A clock that falls by more than bootBefore seconds to under bootAfter has
+// been started anew; one that falls to its very begin need not fall so far.
 const (
 	bootBefore = 120
 	bootAfter  = 60
@@ -68,7 +68,7 @@ func (p *parser) bootOf(ln *line) {
 		}
 		p.bootHost, p.bootName = b, p.name(ln.host)
 	}
-	fresh := ln.hasBoot && ln.boot < bootAfter && b.last > ln.boot+bootBefore
+	fresh := ln.hasBoot && ln.boot < bootAfter && (b.last > ln.boot+bootBefore || ln.boot < 2 && b.last > 20)
 	if ln.hasBoot {
 		b.last = ln.boot
 	}

@@ -91,7 +91,7 @@ func (e *entry) under(in *entry) {
 func (e *entry) journal() bool { return e.transport != "" || e.boot != "" }
 
 // give hands out the lines of e.
-func (fr *framer) give(e *entry, kind int, yield func(line)) {
+func (fr *framer) give(e *entry, kind int, yield func(*line)) {
 	if e.rank == 0 {
 		return
 	}
@@ -107,7 +107,7 @@ func (fr *framer) give(e *entry, kind int, yield func(line)) {
 	}
 	if ln.foreign {
 		fr.count[kind]++
-		yield(ln)
+		yield(&ln)
 		return
 	}
 	text := strings.TrimRight(e.text, "\n\r")
@@ -119,10 +119,11 @@ func (fr *framer) give(e *entry, kind int, yield func(line)) {
 		ln.text = t
 		if e.journal() {
 			fr.count[kind]++
-			fr.last = ln
-			fr.out(ln, 0, yield)
+			fr.last.of(&ln)
+			one := ln
+			fr.out(&one, 0, yield)
 		} else {
-			fr.text(ln, kind, 0, yield)
+			fr.text(&ln, kind, 0, yield)
 		}
 		if !more {
 			return

@@ -23,6 +23,19 @@ type line struct {
 	frag    *span  // of an extended netconsole record, nil if it is whole
 }
 
+// lastLine is what a line without a prefix takes from the one before it.
+type lastLine struct {
+	framed, hasBoot bool
+	boot            float64
+	wall            string
+	host            string
+	caller          string
+}
+
+func (l *lastLine) of(ln *line) {
+	*l = lastLine{ln.framed, ln.hasBoot, ln.boot, ln.wall, ln.host, ln.caller}
+}
+
 // framing is one way to wrap lines. The table is what Result.Framing names
 // and what documentation lists.
 type framing struct {
@@ -94,7 +107,8 @@ type framer struct {
 	dmesgHas  bool
 	dmesgCall string
 	dmesgPri  int64
-	last      line // the last framed line: bare lines continue it
+	last      lastLine // the last framed line: bare lines continue it
+	cur       line
 	lastKmsg  bool
 	lines     int
 
@@ -117,7 +131,7 @@ type framer struct {
 // unwrap hands each logical line in raw to yield: one, none (JSON keys,
 // dictionary lines), or several (records with escaped line ends). odd is what
 // may be unusual in it.
-func (fr *framer) unwrap(raw string, no int, odd oddity, yield func(line)) {
+func (fr *framer) unwrap(raw string, no int, odd oddity, yield func(*line)) {
 	fr.lines++
 	if fr.journal.open() && fr.journalLine(raw, no, yield) {
 		return
@@ -139,6 +153,7 @@ func (fr *framer) unwrap(raw string, no int, odd oddity, yield func(line)) {
 	}
 	if raw != "" {
 		switch c := raw[0]; {
+		case c == '[' && len(raw) > 3 && (isDigit(raw[1]) || raw[1] == ' ' && raw[2] != '{'): // a stamp
 		case c == '{' || c == '[' || c == ' ' || c == '\t' || c == 0x1e:
 			if t := trimLeft(raw); t != "" && (t[0] == '{' || t[0] == '[' || t[0] == 0x1e) && jsonStarts(t) && fr.jsonLine(t, no, yield) {
 				return
@@ -167,7 +182,7 @@ func (fr *framer) unwrap(raw string, no int, odd oddity, yield func(line)) {
 
 // starts tells whether a container of several lines begins, and takes its
 // first line.
-func (fr *framer) starts(raw string, no int, yield func(line)) bool {
+func (fr *framer) starts(raw string, no int, yield func(*line)) bool {
 	switch c := raw[0]; {
 	case c == '_':
 		if strings.HasPrefix(raw, "__CURSOR=") || strings.HasPrefix(raw, "__REALTIME_TIMESTAMP=") || strings.HasPrefix(raw, "__SEQNUM=") {
@@ -190,7 +205,7 @@ func (fr *framer) starts(raw string, no int, yield func(line)) bool {
 	return false
 }
 
-func (fr *framer) jsonLine(raw string, no int, yield func(line)) bool {
+func (fr *framer) jsonLine(raw string, no int, yield func(*line)) bool {
 	ok := fr.json.line(raw, no, func(e *entry) {
 		kind := frameJSONLines
 		if e.journal() {
@@ -206,7 +221,7 @@ func (fr *framer) jsonLine(raw string, no int, yield func(line)) bool {
 }
 
 // end hands out what waits for more lines.
-func (fr *framer) end(yield func(line)) {
+func (fr *framer) end(yield func(*line)) {
 	fr.json.end(func(e *entry) {
 		kind := frameJSONLines
 		if e.journal() {
@@ -221,21 +236,22 @@ func (fr *framer) end(yield func(line)) {
 }
 
 // physical unwraps one line of text.
-func (fr *framer) physical(raw string, no int, odd oddity, yield func(line)) {
+func (fr *framer) physical(raw string, no int, odd oddity, yield func(*line)) {
 	if odd&oddRepeat != 0 {
 		if n, rest, ok := repeated(raw); ok {
 			for range n {
-				fr.text(line{no: no, text: rest}, framePlain, odd, yield)
+				fr.text(&line{no: no, text: rest}, framePlain, odd, yield)
 			}
 			return
 		}
 	}
-	fr.text(line{no: no, text: raw}, framePlain, odd, yield)
+	fr.cur = line{no: no, text: raw} // not a variable: a line of noise must not allocate
+	fr.text(&fr.cur, framePlain, odd, yield)
 }
 
 // text unwraps ln.text, of which a container of the given kind has been taken
 // off already.
-func (fr *framer) text(ln line, kind int, odd oddity, yield func(line)) {
+func (fr *framer) text(ln *line, kind int, odd oddity, yield func(*line)) {
 	s := ln.text
 	size := len(s)
 	t := trimLeft(s)
@@ -282,7 +298,7 @@ func (fr *framer) text(ln line, kind int, odd oddity, yield func(line)) {
 				}
 			}
 			if isDigit(c) && !ln.framed || inner && isDigit(c) && kind == outer {
-				fr.column(&ln, t)
+				fr.column(ln, t)
 			}
 			if ln.framed && kind == framePlain {
 				kind = frameDmesg
@@ -293,19 +309,19 @@ func (fr *framer) text(ln line, kind int, odd oddity, yield func(line)) {
 		ln.vendorPrefix()
 	}
 	fr.lastKmsg = kmsg
-	if fr.zvm(&ln, s, size, yield) {
+	if fr.zvm(ln, s, size, yield) {
 		return
 	}
 	if !ln.framed {
 		if strings.HasPrefix(t, "-- ") && fr.bootLine(t) {
 			return
 		}
-		fr.bare(&ln)
+		fr.bare(ln)
 	} else if !ln.foreign {
 		if fr.boot != "" && kind == frameJournal {
 			ln.bootID = fr.boot
 		}
-		fr.last = ln
+		fr.last.of(ln)
 	}
 	if !ln.foreign && ln.text != "" {
 		fr.count[kind]++
@@ -344,8 +360,8 @@ var (
 )
 
 // split hands out the lines of a record of several lines.
-func (fr *framer) split(text string, ln line, size int, yield func(line)) {
-	splitLines(text, ln, func(l line) { fr.out(l, size, yield) })
+func (fr *framer) split(text string, ln *line, size int, yield func(*line)) {
+	splitLines(text, *ln, func(l *line) { fr.out(l, size, yield) })
 }
 
 // wrapper tells whether a further prefix may stand in t, behind one of kind k.
@@ -406,7 +422,7 @@ func (fr *framer) bare(ln *line) {
 				if k, rest, ok := in.prefix(ln.text[j:], framePlain); ok && (k == frameDmesg || k == frameCtime) && (!fr.last.framed || fr.last.hasBoot == in.hasBoot) {
 					in.text, in.framed = rest, true
 					*ln = in
-					fr.last = in
+					fr.last.of(ln)
 					return
 				}
 			}
@@ -592,15 +608,13 @@ func (ln *line) bracket(s string, outer int) (int, string, bool) {
 		return 0, s, false
 	}
 	c := s[i]
-	if isDigit(c) && i+1 < len(s) {
-		if n := loggerStamp(s[i:]); n > 0 {
-			return frameLogger, strings.TrimPrefix(s[i+n:], " "), true
-		}
-	}
 	switch {
 	case isDigit(c): // "[   12.345678] " and "[    4.730872 <    0.435159>] "
 		sec, n := readSeconds(s[i:])
 		if n == 0 || i+n >= len(s) {
+			if n := loggerStamp(s[i:]); n > 0 {
+				return frameLogger, strings.TrimPrefix(s[i+n:], " "), true
+			}
 			return 0, s, false
 		}
 		kind := frameDmesg
@@ -632,8 +646,15 @@ func (ln *line) bracket(s string, outer int) (int, string, bool) {
 		}
 		ln.boot, ln.hasBoot, ln.stamped = sec, true, true
 		r = ln.callerID(r[1:])
-		if r != "" && (r[0] == '(' || r[0] == '-' || r[0] == ' ' || r[0] == '[' || isDigit(r[0])) {
-			ln.vendor = true
+		if len(r) > 4 {
+			switch c := r[0]; c {
+			case ' ':
+				ln.vendor = r[1] == '(' || r[1] == '[' && isDigit(r[2])
+			case '(', '-', '[':
+				ln.vendor = true
+			default:
+				ln.vendor = r[3] == ':' && isDigit(c)
+			}
 		}
 		return kind, r, true
 	case (c == 'T' || c == 'C') && outer == frameConsole: // "<4>[   T45] "
@@ -953,7 +974,7 @@ func (ln *line) decoded(s string) (string, bool) {
 
 // dmesgJSON reads dmesg --json, one key a line. It returns false for a line
 // that is none of it.
-func (fr *framer) dmesgJSON(raw string, no int, yield func(line)) bool {
+func (fr *framer) dmesgJSON(raw string, no int, yield func(*line)) bool {
 	fr.dmesg = true
 	if strings.Contains(raw, `"time"`) && strings.Contains(raw, `"msg"`) { // not pretty-printed
 		for {
@@ -980,7 +1001,7 @@ func (fr *framer) dmesgJSON(raw string, no int, yield func(line)) bool {
 }
 
 // jsonKey reads one "key": value and returns how long it is.
-func (fr *framer) jsonKey(t string, no int, yield func(line)) int {
+func (fr *framer) jsonKey(t string, no int, yield func(*line)) int {
 	key, val, ok := strings.Cut(t, ":")
 	if !ok {
 		return len(t)
@@ -1007,14 +1028,15 @@ func (fr *framer) jsonKey(t string, no int, yield func(line)) int {
 
 // splitLines yields each line of a record of several lines. What follows
 // "\n<4>[" is the rest of the file, a bug of util-linux 2.38.1 with -F.
-func splitLines(text string, ln line, yield func(line)) {
+func splitLines(text string, ln line, yield func(*line)) {
 	for first := true; ; first = false {
 		t, rest, more := strings.Cut(text, "\n")
 		if !first && len(t) > 4 && t[0] == '<' && isDigit(t[1]) && t[2] == '>' {
 			return
 		}
-		ln.text = t
-		yield(ln)
+		one := ln
+		one.text = t
+		yield(&one)
 		if !more {
 			return
 		}

@@ -312,7 +312,7 @@ func TestFramingSamples(t *testing.T) {
 		}
 		var fr framer
 		var got line
-		take := func(l line) { got = l }
+		take := func(l *line) { got = *l }
 		text, _ := strings.CutPrefix(f.sample, "Panic#1 Part1\n") // parts are put in order before the framer
 		if i == framePstore {
 			fr.count[i] = 1

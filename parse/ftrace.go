@@ -471,3 +471,15 @@ func (t *traceReader) framing(others int) string {
 	}
 	return framingFtrace
 }
+
+// binaryTrace says what to do with a recording that is not text, "" for
+// anything else.
+func binaryTrace(data []byte) string {
+	switch s := string(data[:min(len(data), 16)]); {
+	case strings.HasPrefix(s, "\x17\x08\x44tracing"):
+		return "this is trace-cmd's binary trace.dat; make text of it with: trace-cmd report -i trace.dat > trace.txt"
+	case strings.HasPrefix(s, "PERFILE2"):
+		return "this is a binary perf.data; make text of it with: perf script -i perf.data > trace.txt"
+	}
+	return ""
+}

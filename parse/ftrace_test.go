@@ -178,3 +178,15 @@ func FuzzFtrace(f *testing.F) {
 		}
 	})
 }
+
+func TestBinaryTrace(t *testing.T) {
+	for in, want := range map[string]string{
+		"\x17\x08\x44tracing6\x00\x00\x08\x00\x10\x00\x00": "trace-cmd report",
+		"PERFILE2\x68\x00\x00\x00\x00\x00\x00\x00":         "perf script",
+	} {
+		_, res := readAll(in+strings.Repeat("\x00\x01\xfe", 99), Options{})
+		if len(res.Diagnostics) != 1 || res.Diagnostics[0].Code != "binary-trace" || !strings.Contains(res.Diagnostics[0].Message, want) {
+			t.Errorf("%q: %+v", in, res.Diagnostics)
+		}
+	}
+}

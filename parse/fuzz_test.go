@@ -137,3 +137,28 @@ func benchmarkRead(b *testing.B, log string) {
 		}
 	}
 }
+
+func FuzzSystemMap(f *testing.F) {
+	f.Add([]byte("ffffffff81000000 T _text\nffffffff81000100 t foo\n"), uint64(0xffffffff81000010))
+	f.Fuzz(func(t *testing.T, data []byte, addr uint64) {
+		sy, err := LoadSystemMap(strings.NewReader(string(data)))
+		if err != nil {
+			return
+		}
+		if s, ok := sy.Lookup(addr); ok {
+			if at, known := sy.Address(s.Func); known && at+uint64(s.Offset) != addr {
+				t.Errorf("%#x is %s+%#x, which begins at %#x", addr, s.Func, s.Offset, at)
+			}
+		}
+	})
+}
+
+// FuzzVMLinux holds that a damaged kernel image is an error, not a panic.
+func FuzzVMLinux(f *testing.F) {
+	f.Add([]byte("\x7fELF\x02\x01\x01"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if sy, err := LoadVMLinux(strings.NewReader(string(data))); err == nil {
+			sy.Lookup(0xffffffff81000000)
+		}
+	})
+}

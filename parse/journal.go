@@ -24,7 +24,7 @@ const maxValue = 4 << 20
 
 // journalLine takes a line of an export; it returns false where that has
 // ended.
-func (fr *framer) journalLine(raw string, no int, yield func(line)) bool {
+func (fr *framer) journalLine(raw string, no int, yield func(*line)) bool {
 	j := &fr.journal
 	if j.bin != "" {
 		j.binary(raw, no)
@@ -93,7 +93,7 @@ func fieldName(s string) bool {
 	return true
 }
 
-func (fr *framer) giveJournal(kind int, yield func(line)) {
+func (fr *framer) giveJournal(kind int, yield func(*line)) {
 	j := &fr.journal
 	e := j.entry
 	j.entry, j.last = entry{}, ""
@@ -103,7 +103,7 @@ func (fr *framer) giveJournal(kind int, yield func(line)) {
 	fr.give(&e, kind, yield)
 }
 
-func (fr *framer) journalEnd(yield func(line)) {
+func (fr *framer) journalEnd(yield func(*line)) {
 	if j := &fr.journal; j.open() {
 		if j.bin != "" && j.buf.Len() > 8 {
 			j.entry.set(j.bin, j.buf.String()[8:], j.binNo)
@@ -123,7 +123,7 @@ func verboseHead(s string) bool {
 	return i > 20 && i < 48 && strings.HasSuffix(s, "]") && s[14] == ' ' && s[17] == ':'
 }
 
-func (fr *framer) verboseLine(raw string, no int, yield func(line)) bool {
+func (fr *framer) verboseLine(raw string, no int, yield func(*line)) bool {
 	j := &fr.journal
 	t := trimLeft(raw)
 	switch {

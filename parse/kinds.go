@@ -41,6 +41,8 @@ var kinds = []kind{
 	{"mount", "F2FS-fs (", "F2FS-fs (nvme0n1p2): Mounted with checkpoint version = 1", "f2fs_fill_super, 3.8 ->", takeMount("f2fs")},
 	{"suppressed", "Future hung task reports", "Future hung task reports are suppressed, see sysctl kernel.hung_task_warnings", "check_hung_task, 6.5 ->", note("suppressed", false)},
 	{"sched-debug", "Sched Debug Version:", "Sched Debug Version: v0.11, 6.1.0", "sched_debug_header, behind sysrq-t and -w", (*assembler).takeTail},
+	{"locks", "locks held by ", "locks held by java/3062: 4, last CPU#0:", "lockdep_print_held_locks, 7.x", (*assembler).takeLocks},
+	{"locks", "lock held by ", "lock held by java/3062: 1, last CPU#0:", "lockdep_print_held_locks, 7.x", (*assembler).takeLocks},
 	{"locks", "Showing all locks held", "Showing all locks held in the system:", "debug_show_all_locks, all", (*assembler).takeAllLocks},
 	{"lockdep", "WARNING: ", "WARNING: possible circular locking dependency detected", "print_circular_bug_header, 4.11 ->", (*assembler).takeSplat},
 	{"lockdep", "[ INFO: ", "[ INFO: possible circular locking dependency detected ]", "print_circular_bug_header, .. 4.10", (*assembler).takeSplat},

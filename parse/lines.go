@@ -40,7 +40,7 @@ func look(block string) (o oddity) {
 		strings.Contains(block, "\u00a0") || strings.Contains(block, "\u200b") || strings.Contains(block, "\ufeff") {
 		o |= oddControl
 	}
-	if strings.IndexByte(block, '&') >= 0 || strings.Contains(block, "<br") || strings.Contains(block, "</p") || strings.Contains(block, "<pre") {
+	if strings.IndexByte(block, '&') >= 0 || strings.Contains(block, "<br") || strings.Contains(block, "<pre") {
 		o |= oddHTML
 	}
 	if strings.IndexByte(block, '\\') >= 0 {

@@ -13,8 +13,18 @@ func (a *assembler) takeAllLocks(ln *line, s string) bool {
 
 // takeLocks reads lockdep_print_held_locks' "2 locks held by init/1:".
 func (a *assembler) takeLocks(ln *line, s string) bool {
-	n, rest, _ := leadInt(s)
-	rest, ok := strings.CutPrefix(rest, " lock")
+	n, rest, ok := leadInt(s)
+	if !ok { // "locks held by java/3062: 4, last CPU#0:", 7.x
+		i := strings.LastIndex(s, ": ")
+		if i < 0 {
+			return false
+		}
+		if n, rest, ok = leadInt(s[i+2:]); !ok || !strings.HasPrefix(rest, ", last CPU#") {
+			return false
+		}
+		rest = " " + s[:i]
+	}
+	rest, ok = strings.CutPrefix(rest, " lock")
 	if !ok {
 		return false
 	}
@@ -45,6 +55,17 @@ func (a *assembler) lockLine(ln *line, s string) bool {
 	if !ok {
 		return false
 	}
+	// A symbolizer makes a line of each inlined function: the last one is the
+	// function itself.
+	num, _, _ := leadInt(s[1:])
+	if n := len(a.locks.Held); n > 0 && num == a.lockNum && a.locks.Held[n-1].Class == h.Class {
+		h.Line, h.At.Line = ln.no, ln.no
+		h.At.Func, h.At.Module = a.p.name(h.At.Func), a.p.name(h.At.Module)
+		a.locks.Held[n-1].At = h.At
+		a.touch(&a.locks.Meta, ln)
+		return true
+	}
+	a.lockNum = num
 	h.Line, h.At.Line = ln.no, ln.no
 	h.At.Func, h.At.Module = a.p.name(h.At.Func), a.p.name(h.At.Module)
 	h.Addr, h.Class = a.p.name(h.Addr), a.p.name(h.Class)

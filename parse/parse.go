@@ -35,10 +35,7 @@ func Read(r io.Reader, opt Options, emit func(Event)) (Result, error) {
 	p.ft.p = p
 	input := &counter{r: r}
 	in := newLineReader(asUTF8(input), opt.MaxLine)
-	take := func(ln line) {
-		p.ln = ln // not &ln: a line of noise must not allocate
-		p.line(&p.ln)
-	}
+	take := p.line
 	for {
 		whole, cut, ok := in.next()
 		if !ok {
@@ -74,7 +71,6 @@ type parser struct {
 	fr      framer
 	ft      traceReader
 	pstore  pstoreReader
-	ln      line // the line being read
 	streams map[streamKey]*assembler
 	cur     *assembler // where the last line went
 	names   map[string]string
@@ -157,6 +153,8 @@ func (p *parser) judge(first []byte) {
 	switch {
 	case p.res.Bytes == 0:
 		p.diag(0, "warning", "empty-input", "the input is empty")
+	case binaryTrace(first) != "":
+		p.diag(0, "error", "binary-trace", binaryTrace(first))
 	case binary(first):
 		p.diag(0, "error", "not-a-log", "the input is not text; kernel logs, journal text and /proc/PID/stack files are understood")
 	case p.events == 0:

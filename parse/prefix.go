@@ -216,6 +216,8 @@ func (fr *framer) column(ln *line, t string) {
 	fr.num = n
 	switch b := trimLeft(s); {
 	case b == "" && row && fr.nums > 1:
+	case strings.HasPrefix(b, "lock"): // "2 locks held by java/3062:"
+		return
 	case b != "" && recordAhead(b):
 		fr.nums++
 	case row && fr.nums > 2:

@@ -315,6 +315,11 @@ func (a *assembler) openBare(ln *line, info frameInfo) {
 // frame may be anything.
 func (a *assembler) endPaste(t *openTrace) {
 	if len(t.Frames) < 2 && !t.proc && !(t.task.HasPid && len(t.Frames) > 0) {
+		for i := range t.Frames {
+			if f := &t.Frames[i]; f.Reliable && f.HasOffset {
+				a.p.res.More.Frames-- // a place that something else names
+			}
+		}
 		return
 	}
 	if t.proc {

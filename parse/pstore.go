@@ -52,7 +52,7 @@ func pstoreHead(s string) (group string, part int, ok bool) {
 }
 
 // pstoreLine takes a raw line where parts are open, or one opens.
-func (p *parser) pstoreLine(raw string, no int, odd oddity, take func(line)) bool {
+func (p *parser) pstoreLine(raw string, no int, odd oddity, take func(*line)) bool {
 	s := &p.pstore
 	if len(raw) > 7 && raw[0] >= 'A' && raw[0] <= 'Z' && raw[len(raw)-1] != ' ' {
 		if group, n, ok := pstoreHead(raw); ok {
@@ -80,7 +80,7 @@ func (p *parser) pstoreLine(raw string, no int, odd oddity, take func(line)) boo
 }
 
 // pstoreEnd hands the parts on, the oldest first.
-func (p *parser) pstoreEnd(take func(line)) {
+func (p *parser) pstoreEnd(take func(*line)) {
 	s := p.pstore
 	p.pstore = pstoreReader{}
 	slices.SortStableFunc(s.parts, func(a, b pstorePart) int { return cmp.Compare(b.n, a.n) })

@@ -20,7 +20,7 @@ type fragment struct {
 	sp   span
 }
 
-func (fr *framer) fragLine(ln line, yield func(line)) {
+func (fr *framer) fragLine(ln *line, yield func(*line)) {
 	f := &fr.frag
 	if ln.frag == nil { // another record came in between
 		fr.out(ln, 0, yield)
@@ -32,7 +32,7 @@ func (fr *framer) fragLine(ln line, yield func(line)) {
 		fr.fragEnd(yield)
 	}
 	if !f.open {
-		*f = fragment{open: true, ln: ln, sp: sp, got: sp.off + len(ln.text)}
+		*f = fragment{open: true, ln: *ln, sp: sp, got: sp.off + len(ln.text)}
 	} else {
 		f.ln.text += ln.text
 		f.got += len(ln.text)
@@ -42,10 +42,10 @@ func (fr *framer) fragLine(ln line, yield func(line)) {
 	}
 }
 
-func (fr *framer) fragEnd(yield func(line)) {
+func (fr *framer) fragEnd(yield func(*line)) {
 	if f := fr.frag; f.open {
 		fr.frag = fragment{}
-		fr.split(f.ln.text, f.ln, 0, yield)
+		fr.split(f.ln.text, &f.ln, 0, yield)
 	}
 }
 
@@ -62,18 +62,23 @@ func (fr *framer) whole(part byte, text string) (string, bool) {
 }
 
 // out hands a line on, unless it seems to be the start of a wrapped one.
-func (fr *framer) out(ln line, size int, yield func(line)) {
+func (fr *framer) out(ln *line, size int, yield func(*line)) {
 	if fr.hold {
+		if ln.framed && ln.hasBoot && ln.boot == fr.held.boot && ln.caller == fr.held.caller && ln.host == fr.held.host && nameGoesOn(fr.held.text, ln.text) {
+			fr.held.text += "\n" + ln.text
+			fr.release(yield)
+			return
+		}
 		if !ln.framed && !ln.foreign {
 			if text, ok := rejoin(fr.held.text, ln.text, fr.heldLen); ok && len(text) < 2048 {
 				fr.held.text, fr.heldLen = text, size
 				if !wrapped(text) {
-					ln = fr.held
+					whole := fr.held
 					fr.hold, fr.held = false, line{}
-					if len(ln.text) > 60 && fr.folded(ln, size, yield) {
+					if len(whole.text) > 60 && fr.folded(&whole, size, yield) {
 						return
 					}
-					yield(ln)
+					yield(&whole)
 				}
 				return
 			}
@@ -81,17 +86,17 @@ func (fr *framer) out(ln line, size int, yield func(line)) {
 		fr.release(yield)
 	}
 	if !ln.foreign && (wrapped(ln.text) || fr.cpu != "" && size >= 79) {
-		fr.held, fr.hold, fr.heldLen = ln, true, size
+		fr.held, fr.hold, fr.heldLen = *ln, true, size
 		return
 	}
 	yield(ln)
 }
 
-func (fr *framer) release(yield func(line)) {
+func (fr *framer) release(yield func(*line)) {
 	if fr.hold {
 		ln := fr.held
 		fr.hold, fr.held = false, line{}
-		yield(ln)
+		yield(&ln)
 	}
 }
 
@@ -106,6 +111,9 @@ func wrapped(s string) bool {
 	}
 	c := s[n-1]
 	if c == ')' || c == ']' || c == 'f' { // how most lines of traces end
+		if c == ']' && s[n-2] == '>' {
+			return strings.Contains(s, "}, at: [<") || strings.Contains(s, "}-{") && strings.Contains(s, ", at: [<")
+		}
 		if c != ')' || !strings.Contains(s, "Killed process ") {
 			return false
 		}
@@ -162,9 +170,9 @@ func wrapped(s string) bool {
 	}
 	switch s[0] {
 	case 't':
-		return strings.HasPrefix(s, "task:") && strings.Contains(s, " state:") && !strings.Contains(s, "flags:0x")
-	case 'I':
-		return strings.HasPrefix(s, "INFO: task ") && (isDigit(c) && !strings.Contains(s, " block") || isDigit(c) && strings.Contains(s, " for more than "))
+		return strings.HasPrefix(s, "task:") && !strings.Contains(s, "flags:0x")
+	case 'I': // also a name with a line feed in it
+		return strings.HasPrefix(s, "INFO: task") && (!strings.Contains(s, " blocked ") && !strings.Contains(s, " can't die ") && !strings.Contains(s, "can't die") && len(s) < 48 || isDigit(c) && strings.Contains(s, " for more than "))
 	case 'o':
 		return strings.HasPrefix(s, "oom-kill:constraint=") && !strings.Contains(s, ",uid=")
 	case 'C':
@@ -175,18 +183,29 @@ func wrapped(s string) bool {
 	return false
 }
 
+// nameGoesOn tells whether next goes on where a line feed in a task's name has
+// cut s. printk gives both lines the same stamp.
+func nameGoesOn(s, next string) bool {
+	switch s = trimLeft(s); {
+	case strings.HasPrefix(s, "INFO: task "):
+		return !strings.Contains(s, " blocked ") && strings.Contains(next, " for more than ") && !strings.Contains(next, "INFO: task")
+	case strings.HasPrefix(s, "task:"):
+		return !strings.Contains(s, " state:") && strings.Contains(next, " state:") && !strings.HasPrefix(trimLeft(next), "task:")
+	}
+	return false
+}
+
 // openStamp tells whether s ends in the beginning of a time stamp: "[ 4390.".
 func openStamp(s string) bool {
-	i := strings.LastIndexByte(s, '[')
-	if i < 10 || len(s)-i > 14 || s[i-1] != ' ' {
-		return false
-	}
-	for _, c := range []byte(s[i+1:]) {
-		if !isDigit(c) && c != ' ' && c != '.' {
+	for i := len(s) - 1; i > 10 && len(s)-i < 15; i-- {
+		switch c := s[i]; {
+		case c == '[':
+			return s[i-1] == ' '
+		case !isDigit(c) && c != ' ' && c != '.':
 			return false
 		}
 	}
-	return true
+	return false
 }
 
 // rejoin joins the wrapped line s and what follows it, if that is its rest.
@@ -206,6 +225,8 @@ func rejoin(s, next string, size int) (string, bool) {
 		if ok = i < len(n) && n[i] == ']'; ok && s[len(s)-1] != '[' {
 			with = s + n
 		}
+	case s[len(s)-1] == ']':
+		ok = strings.Contains(n, "+0x")
 	case strings.HasSuffix(s, " invoked"):
 		ok = strings.HasPrefix(n, "oom-killer:")
 	case strings.HasSuffix(s, " oom-killer"):
@@ -228,6 +249,9 @@ func rejoin(s, next string, size int) (string, bool) {
 	case strings.HasSuffix(s, "ainted:"), strings.HasSuffix(s, " Not"): // of a hung task's report
 		ok = isDigit(n[0]) || strings.HasPrefix(n, "G ") || strings.HasPrefix(n, "P ") || strings.HasPrefix(n, "tainted ")
 	case strings.HasPrefix(t, "task:"):
+		if !strings.Contains(t, " state:") {
+			return "", false
+		}
 		if strings.HasPrefix(n, "stack:") || strings.HasPrefix(n, "running task") {
 			return "", false // the kernel itself breaks there, see taskLine
 		}
@@ -253,7 +277,7 @@ func lastWord(s string) string { return s[strings.LastIndexByte(s, ' ')+1:] }
 
 // zvm undoes the 80-column console of z/VM, which puts the CPU in front of
 // each piece: "01: [  490.492303] task:x stack:58984 pi", "01: d:   42 ppid:".
-func (fr *framer) zvm(ln *line, s string, size int, yield func(line)) bool {
+func (fr *framer) zvm(ln *line, s string, size int, yield func(*line)) bool {
 	if len(s) < 4 || s[2] != ':' || !isDigit(s[0]) || !isDigit(s[1]) || s[3] != ' ' {
 		fr.cpu = ""
 		return false
@@ -277,7 +301,7 @@ func (fr *framer) zvm(ln *line, s string, size int, yield func(line)) bool {
 }
 
 // folded unfolds a trace that was pasted as one paragraph.
-func (fr *framer) folded(ln line, size int, yield func(line)) bool {
+func (fr *framer) folded(ln *line, size int, yield func(*line)) bool {
 	text := ln.text
 	from, done := 0, false
 	for from < len(text) { // by time stamps
@@ -293,19 +317,19 @@ func (fr *framer) folded(ln line, size int, yield func(line)) bool {
 		if !ln.stamped && !fr.last.framed {
 			break
 		}
-		head := ln
+		head := *ln
 		head.text = text[:i]
-		fr.unfold(head, yield)
+		fr.unfold(&head, yield)
 		in := line{no: ln.no, host: ln.host, wall: ln.wall, bootID: ln.bootID, framed: true}
 		_, rest, ok := in.prefix(text[i:], framePlain)
 		if !ok {
 			return true
 		}
 		in.text = rest
-		text, ln, from, done = rest, in, 0, true
+		text, ln, from, done = rest, &in, 0, true
 	}
 	if done {
-		fr.last = ln
+		fr.last.of(ln)
 	}
 	if done || len(text) > 80 && strings.Count(text, "+0x") > 1 {
 		if fr.unfold(ln, yield) {
@@ -317,7 +341,7 @@ func (fr *framer) folded(ln line, size int, yield func(line)) bool {
 
 // unfold cuts a line of several frames into one of each; it hands the line out
 // whole where it is not sure.
-func (fr *framer) unfold(ln line, yield func(line)) bool {
+func (fr *framer) unfold(ln *line, yield func(*line)) bool {
 	cuts := frameCuts(ln.text)
 	if cuts == nil {
 		if trim(ln.text) != "" {
@@ -330,10 +354,10 @@ func (fr *framer) unfold(ln line, yield func(line)) bool {
 		if i+1 < len(cuts) {
 			end = cuts[i+1]
 		}
-		one := ln
+		one := *ln
 		one.text = trimRight(ln.text[c:end])
 		if one.text != "" {
-			fr.out(one, 0, yield)
+			fr.out(&one, 0, yield)
 		}
 	}
 	return true

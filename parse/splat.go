@@ -21,31 +21,37 @@ const (
 
 // entryLine reads one line of a lockdep report.
 func (sp *openSplat) entryLine(a *assembler, ln *line, s string) {
-	if f, info := scanFrame(s); info.kind == frameFull && f.Reliable && s[0] != '(' {
-		a.p.res.More.Frames++
-	}
 	if f, info := scanFrame(s); (info.kind == frameFull || info.kind == frameAddr) && s[0] != '(' {
 		if n := len(sp.Entries); n > 0 && !sp.over {
 			if e := &sp.Entries[n-1]; sp.frames && len(e.Frames) < maxEntryFrames {
 				f.Line, f.Func, f.Module = ln.no, a.p.name(f.Func), a.p.name(f.Module)
 				e.Frames = append(e.Frames, f)
+				if info.kind == frameFull && f.Reliable {
+					a.p.res.More.Frames++
+				}
 				return
 			}
 		}
-		if info.kind == frameFull {
-			sp.strays(a, ln, &f)
-		}
-		return
+		return // Text has it
 	}
 	switch {
-	case strings.HasSuffix(s, " is trying to acquire lock:"), strings.HasSuffix(s, " is trying to lock:"):
+	case strings.HasSuffix(s, " is trying to acquire lock:"), strings.HasSuffix(s, " is trying to lock:"), strings.HasSuffix(s, " is trying to acquire:"):
 		sp.expect(s, "acquire")
 	case strings.HasSuffix(s, " just changed the state of lock:"), strings.HasSuffix(s, " takes:"):
 		sp.expect(s, "acquire")
-	case strings.Contains(s, "already holding lock:"), strings.Contains(s, "and this task is already holding:"):
+	case strings.Contains(s, "already holding lock:"), strings.Contains(s, "this task is already holding:"):
 		sp.expect(s, "hold")
 	case strings.HasPrefix(s, "but this lock took another"), strings.HasPrefix(s, "but this lock was taken by another"):
 		sp.expect("", "past")
+	case strings.HasPrefix(s, "but this new dependency connects a"), strings.HasPrefix(s, "to a ") && strings.HasSuffix(s, "-unsafe lock:"):
+		sp.expect("", "usage")
+	case strings.Contains(s, "which became ") && strings.HasSuffix(s, " at:"):
+		e := LockdepEntry{Role: "usage", Usage: keep(strings.TrimSuffix(s[strings.Index(s, "became ")+7:], " at:")), Line: ln.no}
+		if n := len(sp.Entries); n > 0 {
+			e.Class = sp.Entries[n-1].Class
+		}
+		sp.entry(e)
+		sp.frames = true
 	case strings.HasSuffix(s, " state was registered at:"):
 		sp.entry(LockdepEntry{Role: "usage", Usage: keep(strings.TrimSuffix(s, " state was registered at:")), Line: ln.no})
 		sp.frames = true
@@ -121,12 +127,5 @@ func (e *LockdepEntry) lock(a *assembler, s string) {
 func (sp *openSplat) entry(e LockdepEntry) {
 	if sp.over = len(sp.Entries) >= maxEntries; !sp.over {
 		sp.Entries = append(sp.Entries, e)
-	}
-}
-
-// strays accounts for frames that are of no entry.
-func (sp *openSplat) strays(a *assembler, ln *line, f *Frame) {
-	if sp.text.Len() >= maxSplat-512 {
-		a.stray(ln, f)
 	}
 }

@@ -27,6 +27,7 @@ type Trace struct {
 // TraceTask is one task of a trace.
 type TraceTask struct {
 	Pid    int
+	Tgid   int // 0 if not known (record-tgid)
 	Comm   string
 	Spans  []TraceSpan // by start; the shortest were left out if More is not 0
 	More   int
@@ -74,7 +75,7 @@ type TraceTotal struct {
 // from lock_contended to lock_acquired.
 type TraceWait struct {
 	Pid   int
-	Addr  string // identity of the lock; lockdep's maps have addresses of their own
+	Addr  string // identity of the lock, "" if not printed; lockdep's maps have addresses of their own
 	Name  string // of the lock class, "" if the event has none
 	Flags string // SPIN READ WRITE RT PERCPU MUTEX, joined by "|"
 	Begin float64
@@ -205,7 +206,9 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 	}
 	var k *tracedTask
 	if e.HasPid {
-		k = t.task(e.Pid, e.Comm, e.Cut)
+		if k = t.task(e.Pid, e.Comm, e.Cut); k != nil && e.Tgid != 0 {
+			k.Tgid = e.Tgid
+		}
 	}
 	if k != nil && e.HasTime && e.Name != "open" {
 		k.ran(e.Time + e.Duration)
@@ -471,6 +474,9 @@ func (t *Tracer) waited(k *tracedTask, w *TraceWait) {
 		end = t.last
 	}
 	what := w.Addr
+	if what == "" {
+		what = "(address not printed)"
+	}
 	if w.Name != "" {
 		what = w.Name
 	}
@@ -478,7 +484,7 @@ func (t *Tracer) waited(k *tracedTask, w *TraceWait) {
 		what += " in " + f
 	}
 	k.span(TraceSpan{State: TraceLockWait, Start: w.Begin, Dur: end - w.Begin, Open: !w.Ended, What: what, Line: w.At.Span.First})
-	if s := t.sample(k.Comm, w.Stack, "[lock "+w.Addr+"]"); s != nil {
+	if s := t.sample(k.Comm, w.Stack, strings.TrimSuffix("[lock "+w.Addr, " ")+"]"); s != nil {
 		s.LockWaitNS += ns(end - w.Begin)
 	}
 	if len(t.tr.Waits) < maxWaits || !w.Ended {
@@ -486,12 +492,20 @@ func (t *Tracer) waited(k *tracedTask, w *TraceWait) {
 	}
 }
 
+// lockAddr splits the lock's address off. Early after boot %p prints the same
+// "(____ptrval____)" for all pointers: that is no address.
 func lockAddr(fields string) (addr, rest string) {
 	addr, rest, _ = strings.Cut(fields, " ")
+	if strings.HasPrefix(addr, "(") || strings.Trim(addr, "0x") == "" {
+		addr = ""
+	}
 	return addr, rest
 }
 
 func (t *Tracer) hold(addr string, h TraceHold) {
+	if addr == "" {
+		return
+	}
 	list := t.tr.holders[addr]
 	if len(list) == 0 && len(t.tr.holders) >= maxHolds {
 		return
@@ -751,7 +765,7 @@ func hitStack(e *parse.TraceEvent) []parse.Frame {
 
 // sighting makes a task's stack a sighting of it.
 func (t *Tracer) sighting(k *tracedTask, e *parse.TraceEvent, st []parse.Frame, state byte) *parse.Task {
-	s := &parse.Task{Meta: e.Meta, Source: parse.SourceFtrace, Pid: k.Pid, HasPid: true, Comm: k.Comm, State: state, Running: state == 'R', Trace: frames(st)}
+	s := &parse.Task{Meta: e.Meta, Source: parse.SourceFtrace, Pid: k.Pid, HasPid: true, Tgid: k.Tgid, Comm: k.Comm, State: state, Running: state == 'R', Trace: frames(st)}
 	s.Caller = ""
 	return s
 }

@@ -88,7 +88,7 @@ func (b *builder) locks() {
 		basis := FrameModel
 		if b.blocker[w.view.Task.Pid] != nil && len(w.cands) == 1 && w.cands[0].basis == KernelReport {
 			basis = KernelReport
-		} else if w.traced != nil {
+		} else if w.traced != nil && w.addr != "" {
 			basis = ContentionEvent
 		} else if w.addr != "" {
 			basis = Lockdep

@@ -34,7 +34,21 @@ func (b *builder) contentionAddress(w *waiter) {
 	if w.addr == "" {
 		w.addr = tw.Addr
 	}
-	w.why = append(w.why, fmt.Sprintf("contention_begin on the lock at %s (%s) without contention_end (line %d)", tw.Addr, tw.Flags, tw.At.Span.First))
+	w.why = append(w.why, beganWhy(tw))
+}
+
+// beganWhy says how a trace shows that a wait lasts.
+func beganWhy(tw *stacks.TraceWait) string {
+	lock, begin, end := "a lock whose address is not printed", "contention_begin", "contention_end"
+	if tw.Addr != "" {
+		lock = "the lock at " + tw.Addr
+	}
+	if tw.Flags == "" {
+		begin, end = "lock_contended", "lock_acquired"
+	} else {
+		lock += " (" + tw.Flags + ")"
+	}
+	return fmt.Sprintf("%s on %s without %s (line %d)", begin, lock, end, tw.At.Span.First)
 }
 
 // fits: the event's flags must not contradict what the stack waits for.
@@ -119,7 +133,7 @@ func (b *builder) traceWaitEdge(tr *stacks.Trace, tw *stacks.TraceWait, t *stack
 		mode = lockmodel.Shared
 	}
 	e := b.add(&Edge{From: b.taskNode(t), To: n, Relation: WaitsFor, Basis: ContentionEvent, Mode: modeName(mode), Evidence: []Ref{{tw.At.Span.Input, tw.At.Span.First}},
-		Why: []string{fmt.Sprintf("contention_begin on the lock at %s (%s) without contention_end", tw.Addr, tw.Flags)}})
+		Why: []string{beganWhy(tw)}})
 	for i := range tw.Stack {
 		if f := tw.Stack[i].Func; b.Model.Primitive(f) == nil && f != "" {
 			e.Frame = f
@@ -143,7 +157,7 @@ func (b *builder) traceWaitEdge(tr *stacks.Trace, tw *stacks.TraceWait, t *stack
 // one of the kind that the event tells.
 func (b *builder) lockAt(tw *stacks.TraceWait) *Node {
 	for _, n := range b.Nodes {
-		if n.Kind == "lock" && n.Address == tw.Addr {
+		if n.Kind == "lock" && n.Address == tw.Addr && tw.Addr != "" {
 			return n
 		}
 	}
@@ -165,6 +179,10 @@ func (b *builder) lockAt(tw *stacks.TraceWait) *Node {
 	}
 	b.lockNr[name]++
 	return b.node(fmt.Sprintf("lock:%s#%d", name, b.lockNr[name]), func() *Node {
-		return &Node{Kind: "lock", Class: name, Address: tw.Addr, Label: label + " at " + tw.Addr}
+		n := &Node{Kind: "lock", Class: name, Address: tw.Addr, Label: label}
+		if tw.Addr != "" {
+			n.Label += " at " + tw.Addr
+		}
+		return n
 	})
 }
