@@ -11,7 +11,6 @@ type openFile struct {
 	path string // as printed
 	pid  int    // of /proc/PID/wchan and /proc/PID/syscall
 	tgid int
-	tick int
 }
 
 // maxValues bounds the values kept of one file.

@@ -13,7 +13,6 @@ type entry struct {
 	transport string
 	ident     string
 	wall      string
-	caller    string
 	sec       float64
 	hasSec    bool
 	source    bool // sec is printk's own

@@ -34,8 +34,7 @@ func TestFormatsPage(t *testing.T) {
 // read.
 func TestUnnamedKinds(t *testing.T) {
 	for _, k := range unnamedKinds {
-		_, res := readAll(k.sample+"\n\n", Options{})
-		evs, _ := readAll(k.sample+"\n\n", Options{})
+		evs, res := readAll(k.sample+"\n\n", Options{})
 		if len(evs) == 0 {
 			t.Errorf("%s: no event of %q, %+v", k.name, k.sample, res)
 		}

@@ -63,8 +63,8 @@ type stream struct {
 // joins the only host there is.
 func (c *Collector) Snapshots() []*Snapshot {
 	slices.SortStableFunc(c.events, func(a, b parse.Event) int {
-		x, y := a.Head().Span, b.Head().Span
-		return cmp.Or(cmp.Compare(x.Input, y.Input), cmp.Compare(x.First, y.First), cmp.Compare(rank(a), rank(b)))
+		x, y := a.Head(), b.Head()
+		return cmp.Or(cmp.Compare(x.Span.Input, y.Span.Input), cmp.Compare(seq(x), seq(y)), cmp.Compare(rank(a), rank(b)))
 	})
 	streams := c.split()
 	hosts := hostNames(streams)

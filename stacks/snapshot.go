@@ -63,7 +63,16 @@ func (s *Snapshot) Order(m *parse.Meta) Order {
 	if o, ok := s.traceOrder(m); ok {
 		return o
 	}
-	return s.at(m.Span.Input, m.Span.First)
+	return s.at(m.Span.Input, seq(m))
+}
+
+// seq is a record's place in its input: its first line, but for the parts of a
+// pstore dump, which are saved newest first.
+func seq(m *parse.Meta) int {
+	if m.Seq != 0 {
+		return m.Seq
+	}
+	return m.Span.First
 }
 
 func (s *Snapshot) at(input, line int) Order {
@@ -197,7 +206,8 @@ func (t *Task) Present() *Sighting {
 		if s.Mute() || s.Over {
 			continue
 		}
-		if s.Clean {
+		// A wait channel is one frame: any stack tells more.
+		if s.Clean && !s.Trace.Wchan {
 			return s
 		}
 		if dirty == nil {

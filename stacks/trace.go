@@ -143,6 +143,8 @@ type Tracer struct {
 type tracedTask struct {
 	TraceTask
 	out     *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
+	moved   int               // line of its latest switch
+	ended   int               // line of its latest contention_end
 	state   byte              // at that switch
 	onSince float64
 	on      bool
@@ -332,13 +334,15 @@ func (s *TraceSpan) weight() float64 {
 	return s.Dur
 }
 
-// schedSwitch moves one task off a CPU and another one onto it.
+// schedSwitch moves one task off a CPU and another one onto it. The events of
+// a CPU come in order; one of a CPU that has been silent since can come late,
+// behind what the task did on others, and changes nothing then.
 func (t *Tracer) schedSwitch(e *parse.TraceEvent) {
 	prev := num(e.Fields, "prev_pid=")
 	if prev < 0 && e.HasPid {
 		prev = e.Pid
 	}
-	if k := t.task(prev, word(e.Fields, "prev_comm="), false); k != nil {
+	if k := t.mover(e, prev, "prev_comm="); k != nil {
 		if e.Comm != "" && e.HasPid && e.Pid == prev {
 			k.Comm = e.Comm
 		}
@@ -355,9 +359,21 @@ func (t *Tracer) schedSwitch(e *parse.TraceEvent) {
 			k.slept = t.sighting(k, e, e.Stack, k.state)
 		}
 	}
-	if k := t.task(num(e.Fields, "next_pid="), word(e.Fields, "next_comm="), false); k != nil {
+	if k := t.mover(e, num(e.Fields, "next_pid="), "next_comm="); k != nil {
 		t.back(k, e)
 	}
+}
+
+// mover is the task that a switch moves, nil if the task did so again since.
+func (t *Tracer) mover(e *parse.TraceEvent, pid int, comm string) *tracedTask {
+	if k := t.tasks[pid]; k != nil && e.Span.First < k.moved {
+		return nil
+	}
+	k := t.task(pid, word(e.Fields, comm), false)
+	if k != nil {
+		k.moved = e.Span.First
+	}
+	return k
 }
 
 // back ends what kept a task off its CPU.
@@ -436,7 +452,7 @@ func (t *Tracer) exit(k *tracedTask, e *parse.TraceEvent) {
 
 // contend begins a wait for a lock.
 func (t *Tracer) contend(k *tracedTask, e *parse.TraceEvent) {
-	if k == nil {
+	if k == nil || e.Span.First < k.ended {
 		return
 	}
 	addr, rest := lockAddr(e.Fields)
@@ -456,6 +472,9 @@ func (t *Tracer) contended(k *tracedTask, e *parse.TraceEvent) {
 	addr, rest := lockAddr(e.Fields)
 	got := !strings.Contains(rest, "ret=-")
 	shared := strings.Contains(rest, "read ")
+	if k != nil {
+		k.ended = e.Span.First
+	}
 	if k != nil && k.wait != nil && k.wait.Addr == addr {
 		w := k.wait
 		k.wait = nil
@@ -674,10 +693,27 @@ func isChargeName(fn string) bool {
 
 // oomStack keeps a task's stack inside an OOM kill.
 func (t *Tracer) oomStack(k *tracedTask, e *parse.TraceEvent, st []parse.Frame) {
+	if t.stillDying(e) {
+		return
+	}
 	o := t.oom(k, e, st)
 	if o.Trace == nil || len(o.Trace.Frames) < len(st) && !has(o.Trace.Frames, "oom_kill_process") {
 		o.Trace = frames(st)
 	}
+}
+
+// stillDying: mem_cgroup_out_of_memory() is called while the victim of the OOM
+// before is on its way out. It finds that victim and kills nobody: no OOM of
+// its own. A kill that it makes all the same has events that tell so.
+func (t *Tracer) stillDying(e *parse.TraceEvent) bool {
+	if e.Func != "mem_cgroup_out_of_memory" || len(t.ooms) == 0 {
+		return false
+	}
+	o := t.ooms[len(t.ooms)-1]
+	return o.Trace != nil && e.Time-o.Stamp.Boot < 5 && slices.ContainsFunc(o.Kills, func(c *parse.Kill) bool {
+		v := t.tasks[c.Pid]
+		return v == nil || v.Exited == nil
+	})
 }
 
 // victimExits: only a victim of the OOM killer calls exit_oom_victim(), when

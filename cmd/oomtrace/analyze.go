@@ -28,6 +28,8 @@ type analyzeFlags struct {
 	oomHandlers []string
 	fuseDaemons []string
 	lockModels  []string
+	systemMap   string
+	vmlinux     string
 	failOn      string
 	width       int
 	color       string
@@ -76,6 +78,8 @@ deadlock or livelock of that confidence or above.`,
 	fs.StringArrayVar(&f.oomHandlers, "oom-handler", nil, "`PID|COMM` of the process that resolves OOMs where the OOM killer is disabled (repeatable)")
 	fs.StringArrayVar(&f.fuseDaemons, "fuse-daemon", nil, "`PID|COMM` of a process that serves a FUSE mount (repeatable)")
 	fs.StringArrayVar(&f.lockModels, "lock-model", nil, "add the lock facts of `FILE` (repeatable)")
+	fs.StringVar(&f.systemMap, "system-map", "", "name addresses with the System.map in `FILE`")
+	fs.StringVar(&f.vmlinux, "vmlinux", "", "name addresses with the kernel in `FILE`, and their source lines with its DWARF")
 	fs.StringVar(&f.failOn, "fail-on", "", "exit 3 on a deadlock or livelock at `LEVEL` or above: "+strings.Join(levels, ", "))
 	fs.BoolVar(&f.tasks, "tasks", false, "every task with its stack")
 	fs.BoolVar(&f.graph, "graph", false, "every edge of the wait-for graph")
@@ -105,6 +109,10 @@ func analyze(cmd *cobra.Command, f analyzeFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	syms, err := symbols(f.systemMap, f.vmlinux)
+	if err != nil {
+		return err
+	}
 	if _, tty := terminal(cmd.InOrStdin()); tty && slices.Contains(args, input.Stdin) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "oomtrace: reading from the terminal; end with Ctrl-D")
 	}
@@ -128,6 +136,7 @@ func analyze(cmd *cobra.Command, f analyzeFlags, args []string) error {
 		OOMHandlers: f.oomHandlers,
 		FuseDaemons: f.fuseDaemons,
 		LockModel:   model,
+		Symbols:     syms,
 		Version:     version(),
 	})
 	stop()

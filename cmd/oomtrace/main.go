@@ -89,7 +89,7 @@ what fixes it.`,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("oomtrace {{.Version}}\n")
-	root.AddCommand(newAnalyze(), newDiff(), newExplain(), newLockModel(), newPprof(), newSchema(), newVersion())
+	root.AddCommand(newAnalyze(), newDiff(), newExplain(), newFormats(), newLockModel(), newPprof(), newSchema(), newVersion())
 	return root
 }
 

@@ -38,7 +38,7 @@ var allowed = []struct {
 	{"detect/waitgraph", []string{"parse", "stacks", "detect/lockmodel"}},
 	{"detect", []string{"parse", "report", "stacks", "detect/lockmodel", "detect/waitgraph"}},
 	{".", []string{"parse", "report", "stacks", "detect/lockmodel", "detect/waitgraph", "detect"}},
-	{"cmd/oomtrace", []string{"report", "detect/lockmodel", "detect", "."}},
+	{"cmd/oomtrace", []string{"parse", "report", "detect/lockmodel", "detect", "."}},
 }
 
 // owners says where a dependency may be used.
