@@ -497,7 +497,7 @@ func (inc *Incident) when(out *report.Incident) {
 	for _, t := range inc.Tasks {
 		pids[t.Pid] = pids[t.Pid] || t.HasPid
 		for _, s := range t.Sightings {
-			take(&parse.Meta{Span: s.Span, Stamp: s.Stamp, End: s.Stamp})
+			take(&parse.Meta{Span: s.Span, Stamp: s.Stamp, End: s.Stamp, Seq: s.Order.Line})
 		}
 	}
 	for _, h := range inc.Snap.Hung {
