@@ -380,7 +380,7 @@ func holdLabel(h waitgraph.Hold, v lockmodel.Version) string {
 }
 
 func frame(f *parse.Frame) report.Frame {
-	out := report.Frame{Func: f.Func, Module: optional(f.Module), Reliable: f.Reliable, Context: contextName(f.Context), Line: f.Line}
+	out := report.Frame{Func: f.Func, Module: optional(f.Module), BuildID: optional(f.BuildID), Reliable: f.Reliable, Context: contextName(f.Context), Line: f.Line}
 	if f.HasOffset {
 		out.Offset, out.Size = &f.Offset, &f.Size
 	}
@@ -388,7 +388,7 @@ func frame(f *parse.Frame) report.Frame {
 		out.Address = optional("0x" + strconv.FormatUint(f.Addr, 16))
 	}
 	if p := f.Place; p != nil {
-		out.Place = &report.Place{File: p.File, Line: p.Line, Inlined: []report.Inlined{}}
+		out.Place = &report.Place{File: p.File, Line: p.Line, StartLine: p.Start, Inlined: []report.Inlined{}}
 		for _, in := range p.Inlined {
 			out.Place.Inlined = append(out.Place.Inlined, report.Inlined{Func: in.Func, File: in.File, Line: in.Line})
 		}

@@ -21,12 +21,14 @@ type assembler struct {
 	splat *openSplat
 	dump  *openDump
 	stall *openStall
-	sysrq *openSysrq
-	ps    *psTable
-	file  *openFile
-	mix   mixing
-	now   *line   // the line being read
-	head  heading // the line above a pasted stack
+
+	buildID string // the kernel's, from the last header that had it
+	sysrq   *openSysrq
+	ps      *psTable
+	file    *openFile
+	mix     mixing
+	now     *line   // the line being read
+	head    heading // the line above a pasted stack
 
 	same     string  // text of the last line
 	sameBoot float64 // its time

@@ -303,6 +303,9 @@ func scanTail(s string, f *Frame, decoded bool) bool {
 			}
 			mod := s[1:i]
 			if j := strings.IndexAny(mod, " ("); j >= 0 { // build id (5.14 ->) or taint letters
+				if id := mod[j+1:]; isBuildID(id) {
+					f.BuildID = id
+				}
 				mod = mod[:j]
 			}
 			if mod != "inline" && f.Module == "" {
@@ -440,4 +443,26 @@ func outermost(fn string) bool {
 		return fn == "ia32_sysret" || strings.HasPrefix(fn, "ia32_cstar") || strings.HasPrefix(fn, "ia32_sysenter") || fn == "ia32_syscall"
 	}
 	return fn == "tracesys" || fn == "handle_sys" || fn == "handle_sys64" || fn == "__sys_trace_return"
+}
+
+// isBuildID reports whether s is a build id as the kernel prints it (%20phN).
+func isBuildID(s string) bool {
+	if len(s) != 40 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if !isHex(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// headerBuildID is the kernel's build id at the end of a trace's header, "" if
+// it has none (BUILD_ID_FMT in dump_stack_print_info, 5.14 ->).
+func headerBuildID(s string) string {
+	if n := len(s); n > 41 && s[n-41] == ' ' && isBuildID(s[n-40:]) {
+		return s[n-40:]
+	}
+	return ""
 }

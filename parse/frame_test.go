@@ -1,6 +1,8 @@
 package parse
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,7 +25,7 @@ func TestParseFrame(t *testing.T) {
 		{"unreliable", " ? do_syscall_64+0x69/0x90", with(full("do_syscall_64", 0x69, 0x90), func(f *Frame) { f.Reliable = false })},
 		{"module", " fuse_dev_do_read+0x3a1/0x7f0 [fuse]", with(full("fuse_dev_do_read", 0x3a1, 0x7f0), func(f *Frame) { f.Module = "fuse" })},
 		{"module with build id", " ext4_da_write_begin+0x1/0x2 [ext4 0123456789abcdef0123456789abcdef01234567]",
-			with(full("ext4_da_write_begin", 1, 2), func(f *Frame) { f.Module = "ext4" })},
+			with(full("ext4_da_write_begin", 1, 2), func(f *Frame) { f.Module, f.BuildID = "ext4", "0123456789abcdef0123456789abcdef01234567" })},
 		{"module with a dash", " foo+0x1/0x2 [snd-hda-intel]", with(full("foo", 1, 2), func(f *Frame) { f.Module = "snd-hda-intel" })},
 		{"module cut", " foo+0x1/0x2 [ex", with(full("foo", 1, 2), func(f *Frame) { f.Module = "ex" })},
 		{"suffixes", "oom_kill_process.isra.0.cold+0xb/0x10", full("oom_kill_process.isra.0.cold", 0xb, 0x10)},
@@ -91,5 +93,26 @@ func BenchmarkParseFrame(b *testing.B) {
 		for _, l := range lines {
 			ParseFrame(l)
 		}
+	}
+}
+
+// The header of a trace ends in the kernel's build id where the kernel has
+// CONFIG_STACKTRACE_BUILD_ID; its frames without a module carry it.
+func TestKernelBuildID(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef01234567"
+	log := "[   20.100000] CPU: 1 PID: 210 Comm: hog Not tainted 6.1.0-dirty #1 " + id + "\n[   20.100000] Call Trace:\n[   20.100000]  <TASK>\n" +
+		"[   20.100000]  vfs_write+0x1/0x2\n[   20.100000]  ext4_file_write_iter+0x1/0x2 [ext4 89abcdef0123456789abcdef0123456789abcdef]\n[   20.100000]  </TASK>\n"
+	var got []string
+	if _, err := Read(strings.NewReader(log), Options{}, func(e Event) {
+		if task, ok := e.(*Task); ok && task.Trace != nil {
+			for _, f := range task.Trace.Frames {
+				got = append(got, f.BuildID)
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{id, "89abcdef0123456789abcdef0123456789abcdef"}; !slices.Equal(got, want) {
+		t.Errorf("build ids %q, want %q", got, want)
 	}
 }

@@ -35,6 +35,7 @@ type Symbol struct {
 type Place struct {
 	File    string
 	Line    int
+	Start   int // first line of the function, 0 if unknown
 	Inlined []Inlined
 }
 
@@ -234,7 +235,14 @@ type unitSpan struct {
 type unit struct {
 	lines   []dwarf.LineEntry
 	inlines []inlineSpan
+	starts  []startSpan
 	files   []*dwarf.LineFile
+}
+
+// startSpan is a function's text and the line that it is declared in.
+type startSpan struct {
+	lo, hi uint64
+	line   int
 }
 
 type inlineSpan struct {
@@ -280,6 +288,12 @@ func (s *sources) place(addr uint64) *Place {
 		}
 	}
 	p.File, p.Line = file, line
+	for _, f := range u.starts {
+		if addr >= f.lo && addr < f.hi {
+			p.Start = f.line
+			break
+		}
+	}
 	return p
 }
 
@@ -374,7 +388,13 @@ func (s *sources) inlines(u *unit, r *dwarf.Reader) {
 					u.inlines = append(u.inlines, in)
 				}
 			}
-		case dwarf.TagSubprogram, dwarf.TagLexDwarfBlock:
+		case dwarf.TagSubprogram:
+			if ranges, err := s.data.Ranges(e); err == nil && len(u.starts) < maxSymbols {
+				for _, x := range ranges {
+					u.starts = append(u.starts, startSpan{x[0], x[1], s.declared(e, 0)})
+				}
+			}
+		case dwarf.TagLexDwarfBlock:
 		default:
 			r.SkipChildren()
 			continue
@@ -390,16 +410,35 @@ func (s *sources) origin(e *dwarf.Entry, hops int) string {
 	if name, ok := e.Val(dwarf.AttrName).(string); ok {
 		return name
 	}
+	if o := s.instanceOf(e); o != nil && hops < 4 {
+		return s.origin(o, hops+1)
+	}
+	return ""
+}
+
+// declared is the line in which the function e is declared, 0 if unknown.
+func (s *sources) declared(e *dwarf.Entry, hops int) int {
+	if n, ok := e.Val(dwarf.AttrDeclLine).(int64); ok {
+		return int(n)
+	}
+	if o := s.instanceOf(e); o != nil && hops < 4 {
+		return s.declared(o, hops+1)
+	}
+	return 0
+}
+
+// instanceOf is the entry that e is an instance of, nil if it is none.
+func (s *sources) instanceOf(e *dwarf.Entry) *dwarf.Entry {
 	for _, attr := range [...]dwarf.Attr{dwarf.AttrAbstractOrigin, dwarf.AttrSpecification} {
-		if off, ok := e.Val(attr).(dwarf.Offset); ok && hops < 4 {
+		if off, ok := e.Val(attr).(dwarf.Offset); ok {
 			r := s.data.Reader()
 			r.Seek(off)
-			if o, err := r.Next(); err == nil && o != nil {
-				return s.origin(o, hops+1)
+			if o, err := r.Next(); err == nil {
+				return o
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // String is the place as "mm/memcontrol.c:2345".

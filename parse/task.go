@@ -180,6 +180,9 @@ func (a *assembler) takeHeader(ln *line, s string) bool {
 		return false
 	}
 	comm = strings.TrimPrefix(comm, " ")
+	if id := headerBuildID(trimRight(s)); id != "" {
+		a.buildID = keep(id)
+	}
 	release := ""
 	if i := strings.LastIndex(comm, " Not tainted"); i >= 0 {
 		release, _ = field(comm[i+len(" Not tainted"):])

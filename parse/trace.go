@@ -223,6 +223,11 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	f.Context, f.Line = t.ctx, ln.no
 	f.Func, f.Module = a.p.name(f.Func), a.p.name(f.Module)
+	if f.BuildID != "" {
+		f.BuildID = a.p.name(f.BuildID)
+	} else if f.Module == "" {
+		f.BuildID = a.buildID
+	}
 	if t.Frames == nil {
 		t.Frames = make([]Frame, 0, 24)
 	}
