@@ -3,7 +3,6 @@ package waitgraph
 import (
 	"slices"
 
-	"gonum.org/v1/gonum/graph/simple"
 	"gonum.org/v1/gonum/graph/topo"
 
 	"github.com/oomtrace/oomtrace/detect/lockmodel"
@@ -161,25 +160,22 @@ const maxCycles = 8
 // shortest cycles until every node of the component is in one, at most
 // maxCycles.
 func (g *Graph) findCycles() {
-	index := map[*Node]int64{}
-	d := simple.NewDirectedGraph()
+	index := make(map[*Node]int, len(g.Nodes))
 	for i, n := range g.Nodes {
-		index[n] = int64(i)
-		d.AddNode(simple.Node(i))
+		index[n] = i
 	}
-	adj := make([][]int, len(g.Nodes))
-	for _, e := range g.Edges {
-		f, t := index[e.From], index[e.To]
-		if e.Ended || f == t {
-			continue
-		}
-		if !d.HasEdgeFromTo(f, t) {
-			d.SetEdge(d.NewEdge(simple.Node(f), simple.Node(t)))
-			adj[f] = append(adj[f], int(t))
+	adj := make(adjacency, len(g.Nodes))
+	seen := make([]int, len(g.Nodes)) // 1 + the last node with an edge to this one
+	for i, n := range g.Nodes {
+		for _, e := range g.out[n] { // two relations can join the same nodes
+			if t := index[e.To]; t != i && seen[t] != i+1 {
+				seen[t] = i + 1
+				adj[i] = append(adj[i], t)
+			}
 		}
 	}
 	var comps [][]int
-	for _, scc := range topo.TarjanSCC(d) {
+	for _, scc := range topo.TarjanSCC(adj) {
 		if len(scc) < 2 {
 			continue
 		}
@@ -192,7 +188,7 @@ func (g *Graph) findCycles() {
 	}
 	slices.SortFunc(comps, func(a, b []int) int { return a[0] - b[0] })
 	for _, c := range comps {
-		in := map[int]bool{}
+		in := make([]bool, len(g.Nodes))
 		for _, n := range c {
 			in[n] = true
 		}
@@ -215,7 +211,7 @@ func (g *Graph) findCycles() {
 }
 
 // shortestCycle finds one by breadth-first search inside a component.
-func shortestCycle(adj [][]int, in map[int]bool, start int) []int {
+func shortestCycle(adj adjacency, in []bool, start int) []int {
 	prev := map[int]int{}
 	queue := []int{start}
 	for len(queue) > 0 {
