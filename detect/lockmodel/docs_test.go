@@ -29,7 +29,7 @@ func TestDocs(t *testing.T) {
 	if !ok {
 		t.Fatalf("%s has no line %q", docsFile, docsStart)
 	}
-	want := head + docsStart + tables(Embedded())
+	want := head + docsStart + exerciseTable(t) + tables(Embedded())
 	if want == string(old) {
 		return
 	}

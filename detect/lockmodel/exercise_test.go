@@ -42,12 +42,20 @@ type factLine struct {
 	facts []*Fact
 }
 
-// text is the first function's fact without its lists, which does not change
-// when lines move. A note names a line by the words of it that it needs.
-func (l *factLine) text() string {
-	f := *l.facts[0]
-	f.On, f.While, f.Unless, f.From, f.NotFrom, f.Killable = nil, nil, nil, nil, nil, nil
-	return f.String()
+// brief is the fact without its lists. It does not change when lines move: a
+// note names a line by words of it.
+func brief(f *Fact) string {
+	short := *f
+	short.On, short.While, short.Unless, short.From, short.NotFrom = nil, nil, nil, nil, nil
+	return short.String()
+}
+
+func briefs(list []*Fact) string {
+	var out []string
+	for _, f := range list {
+		out = append(out, brief(f))
+	}
+	return strings.Join(out, "; ")
 }
 
 func factLines(m *Model) []*factLine {
@@ -111,8 +119,8 @@ func (e *exercise) match(m *Model) (waits, holds []*Fact) {
 			if f.Verb == Waits || f.Verb == Acquires && j == top || !f.In(e.release) || !f.BelowOK(names[j+1:]) || !f.AboveOK(names[top:j]) {
 				continue
 			}
-			// Its callers do not hold the lock that a stack waits for. Of two
-			// file systems, the layers of a stack tell; here, of holds alone.
+			// A caller that acquires the lock through the frame that waits for
+			// it has none yet.
 			if len(waits) > 0 && f.Verb == Acquires && waits[0].Class == f.Class && waits[0].Instance == f.Instance {
 				continue
 			}
@@ -190,8 +198,9 @@ func (e *exercise) head(t *testing.T, parts []string) {
 
 // has reports whether a fact has all the words: class, mode, instance, verb.
 func has(f *Fact, words []string) bool {
+	all := strings.Fields(brief(f))
 	for _, w := range words {
-		if !slices.Contains(strings.Fields(f.String()), w) {
+		if !slices.Contains(all, w) {
 			return false
 		}
 	}
@@ -206,10 +215,10 @@ func (e *exercise) expectations(t *testing.T, waits, holds []*Fact) {
 		t.Errorf("%s: %s has no functions", e.where, e.title)
 	case len(e.wait) == 1 && e.wait[0] == "-":
 		if len(waits) > 0 {
-			t.Errorf("%s: %s: waits: %s", e.where, e.title, waits[0])
+			t.Errorf("%s: %s: wants no wait, has %s", e.where, e.title, briefs(waits))
 		}
 	case len(e.wait) > 0 && (len(waits) == 0 || !has(waits[0], e.wait)):
-		t.Errorf("%s: %s: wants wait %v, has %v", e.where, e.title, e.wait, waits)
+		t.Errorf("%s: %s: wants wait %v, has %s", e.where, e.title, e.wait, briefs(waits))
 	}
 	for _, want := range e.holds {
 		words, no := want, want[0] == "no"
@@ -217,7 +226,7 @@ func (e *exercise) expectations(t *testing.T, waits, holds []*Fact) {
 			words = want[1:]
 		}
 		if slices.ContainsFunc(holds, func(f *Fact) bool { return has(f, words) }) == no {
-			t.Errorf("%s: %s: wants hold %v, has %v", e.where, e.title, want, holds)
+			t.Errorf("%s: %s: wants hold %v, has %s", e.where, e.title, want, briefs(holds))
 		}
 	}
 }
@@ -413,9 +422,9 @@ func TestEveryFactIsExercised(t *testing.T) {
 		})
 		switch {
 		case by == "" && i < 0:
-			t.Errorf("%s: %s: no stack exercises it and no note in %s says why", l.facts[0].Pos, l.text(), notesFile)
+			t.Errorf("%s: %s: no stack exercises it and no note in %s says why", l.facts[0].Pos, brief(l.facts[0]), notesFile)
 		case by != "" && i >= 0:
-			t.Errorf("%s:%d: stale: %s is exercised by %s", notesFile, list[i].line, l.text(), by)
+			t.Errorf("%s:%d: stale: %s is exercised by %s", notesFile, list[i].line, brief(l.facts[0]), by)
 		}
 		if i >= 0 {
 			used[list[i]] = true
@@ -438,6 +447,14 @@ func exerciseTable(t *testing.T) string {
 	t.Helper()
 	c := cover(t, Embedded(), slices.Concat(loggedStacks(t), writtenStacks(t)))
 	var b strings.Builder
+	b.WriteString(`
+### Which stacks exercise them
+
+A line of facts is exercised if a stack of the project makes it true, as what the stack waits for or as what it holds, in
+its release and with all its conditions. Real stacks were printed by kernels that were booted for it; written ones
+(detect/lockmodel/testdata/exercise, and most cases of the detectors) follow the source of the release they name and show
+only that a fact does what it was meant to do. detect/lockmodel/testdata/exercise/unexercised.txt says why a line has none.
+`)
 	b.WriteString("\n| file | lines of facts | exercised by a real stack | by a written one only | by none, with a note |\n|---|---|---|---|---|\n")
 	for _, file := range append(slices.Clone(embeddedFiles[2:]), "") {
 		n, real, written, none := c.of(file)
