@@ -81,7 +81,10 @@ func (inc *Incident) verdict(out *report.Incident, lead *Found) {
 		if hung.From.Task.HungReports > 0 {
 			out.Confidence = Confirmed.String()
 		}
-		out.Headline = fmt.Sprintf("%s waits for %s in %s()", who(hung.From.Task), hung.To.Label, hung.Frame)
+		out.Headline = fmt.Sprintf("%s waits for %s", who(hung.From.Task), hung.To.Label)
+		if hung.Frame != "" && hung.To.Class != "unknown" {
+			out.Headline += " in " + hung.Frame + "()"
+		}
 		if len(inc.Reports()) > 0 && resolved {
 			out.Headline += "; the OOM itself is resolved"
 		}

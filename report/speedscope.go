@@ -29,6 +29,7 @@ type speedscopeShared struct {
 type speedscopeFrame struct {
 	Name string `json:"name"`
 	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
 }
 
 // speedscopeProfile has one sample for each stack, weighted by the tasks in it
@@ -79,7 +80,11 @@ func writeSpeedscope(w io.Writer, r *Report, _ Options) error {
 				if f.Module != nil && *f.Module != "" {
 					file = profileText(*f.Module)
 				}
-				sample = append(sample, frame(speedscopeFrame{Name: profileText(f.Func), File: file}))
+				sf := speedscopeFrame{Name: profileText(f.Func), File: file}
+				if f.Place != nil {
+					sf.File, sf.Line = profileText(f.Place.File), f.Place.Line
+				}
+				sample = append(sample, frame(sf))
 			}
 			key := fmt.Sprint(sample)
 			n, ok := seen[key]

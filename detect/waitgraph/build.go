@@ -311,6 +311,24 @@ func (b *builder) resources() {
 	}
 }
 
+// stackless shows the tasks that khungtaskd reported and no stack explains.
+func (b *builder) stackless() {
+	for _, t := range b.Snap.Tasks {
+		if t.HungReports == 0 || t.Gone != nil || t.Unblocked != nil || b.views[t] != nil && len(b.views[t].At.Frames()) > 0 {
+			continue
+		}
+		n := b.node("resource:unknown", func() *Node {
+			return &Node{Kind: "resource", Class: "unknown", Label: "something that no stack in the log shows"}
+		})
+		for _, h := range b.Snap.Hung {
+			if h.Pid == t.Pid {
+				b.add(&Edge{From: b.taskNode(t), To: n, Relation: WaitsFor, Basis: KernelReport, Evidence: []Ref{{h.Span.Input, h.Span.First}}})
+				break
+			}
+		}
+	}
+}
+
 // commitEdge: a journal commit is done by the journal's thread, if exactly one
 // is seen in a commit on that kind of file system.
 func (b *builder) commitEdge(v *View, n *Node) {
@@ -339,7 +357,7 @@ func (b *builder) resourceNode(v *View, dev string) *Node {
 	if w.Class == nil {
 		id := "resource:" + lockmodel.Fold(w.Frame.Func)
 		return b.node(id, func() *Node {
-			return &Node{Kind: "resource", Class: "unknown", Label: "something that no rule names, in " + w.Frame.Func}
+			return &Node{Kind: "resource", Class: "unknown", Label: "something that no rule names, in " + w.Frame.Func + "()"}
 		})
 	}
 	id, label := "resource:"+w.Class.Name, w.Class.Label

@@ -112,10 +112,13 @@ func weak(kind string) bool { return kind == "sched" || kind == "timeout" || kin
 func (d *decoder) wait(frames []*parse.Frame, names []string, top int, prim *lockmodel.Primitive, s *stacks.Sighting) *Wait {
 	f := frames[top]
 	hidden := prim == nil
+	w := &Wait{Frame: f}
 	if hidden && !s.Filtered() && s.Source != parse.SourceCallTrace {
+		if s.State == 'D' {
+			return w // its innermost frames are missing: it waits, but who knows for what
+		}
 		return nil
 	}
-	w := &Wait{Frame: f}
 	if !hidden {
 		w.Mode, w.Killable, w.Kind = prim.Mode, prim.Killable, prim.Kind
 	}

@@ -268,6 +268,7 @@ func Build(snap *stacks.Snapshot, opt Options) *Graph {
 	b.locks()
 	b.traceEdges()
 	b.resources()
+	b.stackless()
 	b.systemOOMs()
 	b.ooms()
 	g.findCycles()
