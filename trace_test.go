@@ -391,7 +391,7 @@ func TestTraceQemu(t *testing.T) {
 		edges                  []string
 		victims                []int
 	}{
-		{name: "healthy-events", events: 2450, incidents: 2, verdict: "oom_resolved", status: "not_taken", victims: []int{95, 97}},
+		{name: "healthy-events", events: 2450, incidents: 1, verdict: "oom_resolved", status: "not_taken", victims: []int{95, 97}},
 		{name: "healthy-events", events: 2450, incidents: 1, verdict: "oom_resolved", status: "not_taken", victims: []int{95, 97}, console: true},
 		{name: "healthy-graph", events: 4489, incidents: 2, verdict: "oom_resolved", status: "not_taken", victims: []int{95, 97}},
 		{name: "disabled-events", events: 972, incidents: 1, verdict: "hang", status: "taken", edges: []string{"task:95 waits_for oom:?"}},

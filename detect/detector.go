@@ -203,6 +203,10 @@ func basisText(basis string) string {
 		return "the kernel says so"
 	case waitgraph.Lockdep:
 		return "lockdep's lists, same address"
+	case waitgraph.ContentionEvent:
+		return "contention events, same address"
+	case waitgraph.Trace:
+		return "the trace shows it"
 	case waitgraph.User:
 		return "said by the user"
 	}

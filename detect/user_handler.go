@@ -92,7 +92,13 @@ func runUserHandler(d *Detector, inc *Incident) []Found {
 		f.Summary = fmt.Sprintf("%s in a memcg OOM that the kernel does not resolve (OOM killer disabled): only a userspace handler or a higher limit ends it", sleepText(sleepers))
 		f.Explanation = []string{"no kill of this group is in the log, so the kernel's OOM killer is off there (oom_kill_disable), or the log lacks its report"}
 		inc.oomControl(n, &f)
-		if inc.Snap.CapturesOnly() && f.Confidence < Confirmed {
+		// From 4.19 on the wait queue in mem_cgroup_oom_synchronize() is entered
+		// with oom_kill_disable only: no kernel log is needed to know it.
+		proved := (inc.Era.Name == "kill_in_charge" || inc.Era.Name == "v1_split") && inc.synchronized(sleepers)
+		if proved {
+			f.Explanation = []string{"on this kernel a task sleeps in mem_cgroup_oom_synchronize() only where the OOM killer is disabled (cgroup v1, oom_kill_disable)"}
+		}
+		if inc.Snap.CapturesOnly() && f.Confidence < Confirmed && !proved {
 			f.Confidence = Possible
 			f.Summary = fmt.Sprintf("%s in a memcg OOM: its userspace handler has not acted (OOM killer disabled), or its victim cannot exit", sleepText(sleepers))
 			f.Explanation = []string{"only captured stacks are at hand; the kernel log would tell whether a victim was killed"}
@@ -141,4 +147,14 @@ func (inc *Incident) oomControl(n *waitgraph.Node, f *Found) {
 			f.Explanation = append(f.Explanation, fmt.Sprintf("but memory.oom_control of %s says oom_kill_disable 0: the kernel's killer is on, and its report is missing from the log", c.Path))
 		}
 	}
+}
+
+// synchronized reports whether all of them sleep after the unwound fault.
+func (inc *Incident) synchronized(ts []*stacks.Task) bool {
+	for _, t := range ts {
+		if v := inc.Graph.View(t); v == nil || v.Charge.Kind != waitgraph.SynchronizeWait {
+			return false
+		}
+	}
+	return len(ts) > 0
 }

@@ -69,6 +69,7 @@ const (
 	maxTraceNames = 512
 	maxNodes      = 1 << 16
 	maxTraceCPU   = 1 << 13
+	maxQueue      = 1 << 12
 )
 
 // traceReader reads ftrace text. Its state is per CPU and task, so a trace of
@@ -102,6 +103,7 @@ type traceReader struct {
 	stamped  bool
 
 	pending []*TraceEvent // by CPU: the last event, until its stack came
+	queue   []*TraceEvent // what is not sent yet, in the order of the text
 	stack   *TraceEvent   // whose frames are being read
 	frames  bool          // frame lines continue a stack
 	kept    []Frame
@@ -378,31 +380,52 @@ func (t *traceReader) clock(sec float64, relative bool) {
 
 // emitted events.
 
+// send sends an event behind those of the text before it. Some may still wait
+// for their stacks: other CPUs' events come between an event and its stack.
 func (t *traceReader) send(e *TraceEvent) {
-	if e != nil {
+	if e == nil {
+		return
+	}
+	t.queue = append(t.queue, e)
+	t.drain()
+}
+
+// drain sends the events at the head of the queue that miss no stack. A CPU
+// that falls silent does not hold the others up for long.
+func (t *traceReader) drain() {
+	n := 0
+	for ; n < len(t.queue); n++ {
+		e := t.queue[n]
+		if c := e.CPU; c >= 0 && c < len(t.pending) && t.pending[c] == e && (e.Stack == nil || t.stack == e) {
+			if len(t.queue)-n <= maxQueue {
+				break
+			}
+			t.pending[c] = nil
+		}
 		t.p.send(e)
+	}
+	if n > 0 {
+		t.queue = slices.Delete(t.queue, 0, n)
 	}
 }
 
 func (t *traceReader) flushCPU(cpu int) {
 	if cpu >= 0 && cpu < len(t.pending) {
-		e := t.pending[cpu]
 		t.pending[cpu] = nil
-		t.send(e)
+		t.drain()
 	}
 }
 
-// hold keeps an event until its stack came, or the next row of its CPU.
+// hold sends an event once its stack came, or the next row of its CPU.
 func (t *traceReader) hold(cpu int, e *TraceEvent) {
-	if cpu < 0 || cpu >= maxTraceCPU {
-		t.send(e)
-		return
-	}
 	t.flushCPU(cpu)
-	for len(t.pending) <= cpu {
-		t.pending = append(t.pending, nil)
+	if e != nil && cpu >= 0 && cpu < maxTraceCPU {
+		for len(t.pending) <= cpu {
+			t.pending = append(t.pending, nil)
+		}
+		t.pending[cpu] = e
 	}
-	t.pending[cpu] = e
+	t.send(e)
 }
 
 func (t *traceReader) endStack() {

@@ -143,8 +143,6 @@ type Tracer struct {
 type tracedTask struct {
 	TraceTask
 	out     *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
-	moved   int               // line of its latest switch
-	ended   int               // line of its latest contention_end
 	state   byte              // at that switch
 	onSince float64
 	on      bool
@@ -334,15 +332,13 @@ func (s *TraceSpan) weight() float64 {
 	return s.Dur
 }
 
-// schedSwitch moves one task off a CPU and another one onto it. The events of
-// a CPU come in order; one of a CPU that has been silent since can come late,
-// behind what the task did on others, and changes nothing then.
+// schedSwitch moves one task off a CPU and another one onto it.
 func (t *Tracer) schedSwitch(e *parse.TraceEvent) {
 	prev := num(e.Fields, "prev_pid=")
 	if prev < 0 && e.HasPid {
 		prev = e.Pid
 	}
-	if k := t.mover(e, prev, "prev_comm="); k != nil {
+	if k := t.task(prev, word(e.Fields, "prev_comm="), false); k != nil {
 		if e.Comm != "" && e.HasPid && e.Pid == prev {
 			k.Comm = e.Comm
 		}
@@ -359,21 +355,9 @@ func (t *Tracer) schedSwitch(e *parse.TraceEvent) {
 			k.slept = t.sighting(k, e, e.Stack, k.state)
 		}
 	}
-	if k := t.mover(e, num(e.Fields, "next_pid="), "next_comm="); k != nil {
+	if k := t.task(num(e.Fields, "next_pid="), word(e.Fields, "next_comm="), false); k != nil {
 		t.back(k, e)
 	}
-}
-
-// mover is the task that a switch moves, nil if the task did so again since.
-func (t *Tracer) mover(e *parse.TraceEvent, pid int, comm string) *tracedTask {
-	if k := t.tasks[pid]; k != nil && e.Span.First < k.moved {
-		return nil
-	}
-	k := t.task(pid, word(e.Fields, comm), false)
-	if k != nil {
-		k.moved = e.Span.First
-	}
-	return k
 }
 
 // back ends what kept a task off its CPU.
@@ -452,7 +436,7 @@ func (t *Tracer) exit(k *tracedTask, e *parse.TraceEvent) {
 
 // contend begins a wait for a lock.
 func (t *Tracer) contend(k *tracedTask, e *parse.TraceEvent) {
-	if k == nil || e.Span.First < k.ended {
+	if k == nil {
 		return
 	}
 	addr, rest := lockAddr(e.Fields)
@@ -472,9 +456,6 @@ func (t *Tracer) contended(k *tracedTask, e *parse.TraceEvent) {
 	addr, rest := lockAddr(e.Fields)
 	got := !strings.Contains(rest, "ret=-")
 	shared := strings.Contains(rest, "read ")
-	if k != nil {
-		k.ended = e.Span.First
-	}
 	if k != nil && k.wait != nil && k.wait.Addr == addr {
 		w := k.wait
 		k.wait = nil

@@ -64,19 +64,19 @@ func (e *Episode) OpenVictims() []*Victim {
 // kills and finds the fate of each victim.
 func (b *builder) episodes() {
 	s := b.Snap
-	find := func(scope, memcg string) *Episode {
+	find := func(o *parse.OOM) *Episode {
 		for _, e := range b.Episodes {
-			if e.Scope == scope && e.Memcg == memcg && (scope != "" && (scope != "memcg" || memcg != "")) {
+			if e.Scope == o.Scope && e.Memcg == o.Memcg && (o.Scope != "" && (o.Scope != "memcg" || o.Memcg != "" || sameCharger(e, o))) {
 				return e
 			}
 		}
-		e := &Episode{Scope: scope, Memcg: memcg}
+		e := &Episode{Scope: o.Scope, Memcg: o.Memcg}
 		b.Episodes = append(b.Episodes, e)
 		return e
 	}
 	byReport := map[*parse.OOM]*Episode{}
 	for _, o := range s.OOMs {
-		e := find(o.Scope, o.Memcg)
+		e := find(o)
 		if len(e.Reports) == 0 {
 			e.order = s.Order(&o.Meta)
 		}
@@ -104,6 +104,14 @@ func (b *builder) episodes() {
 			b.fate(e, v)
 		}
 	}
+}
+
+// sameCharger: a trace names no group. OOMs of one task within seconds are of
+// one group, since a task charges its own.
+func sameCharger(e *Episode, o *parse.OOM) bool {
+	last := e.Reports[len(e.Reports)-1]
+	return o.Traced && last.Traced && o.HasPid && last.HasPid && o.InvokerPid == last.InvokerPid &&
+		o.Stamp.HasBoot && last.Stamp.HasBoot && o.Stamp.Boot-last.Stamp.Boot < 10
 }
 
 // episodeOf finds the report that a kill line outside any report belongs to:
@@ -247,20 +255,19 @@ func (b *builder) leftBy(e *Episode, v *Victim, after stacks.Order) bool {
 			return true
 		}
 	}
-	for _, d := range s.Dumps {
-		if !d.Complete || !s.Order(&d.Meta).After(after) || b.listed(v, d) {
-			continue
+	// A dump of all tasks says more than one of the blocked: look there first.
+	for _, action := range []byte{'t', 'w'} {
+		for _, d := range s.Dumps {
+			if d.Action != action || !d.Complete || !s.Order(&d.Meta).After(after) || b.listed(v, d) {
+				continue
+			}
+			reason := "a later sysrq-t of all tasks does not list it"
+			if action == 'w' {
+				reason = "a later sysrq-w lists no thread of it, so none is stuck in an uninterruptible sleep"
+			}
+			v.set(Exited, reason, Ref{d.Span.Input, d.Span.First})
+			return true
 		}
-		ref := Ref{d.Span.Input, d.Span.First}
-		switch d.Action {
-		case 't':
-			v.set(Exited, "a later sysrq-t of all tasks does not list it", ref)
-		case 'w':
-			v.set(Exited, "a later sysrq-w lists no thread of it, so none is stuck in an uninterruptible sleep", ref)
-		default:
-			continue
-		}
-		return true
 	}
 	// A second victim in the same group: select_bad_process() chooses none
 	// while one that was killed before still has its memory (2.6.34..7.1).
