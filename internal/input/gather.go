@@ -106,6 +106,9 @@ func (g *gatherer) member(m *member, in layers) error {
 		g.links = append(g.links, pending{m, rule, root, len(g.list.Entries)})
 		g.pass(m, "is a link")
 		return nil
+	case m.open == nil: // a link with an empty target
+		g.pass(m, "is a link to nothing")
+		return nil
 	case rule != nil && rule.class == useless:
 		g.pass(m, "%s", rule.what)
 		return nil
