@@ -271,6 +271,7 @@ func Build(snap *stacks.Snapshot, opt Options) *Graph {
 	b.stackless()
 	b.systemOOMs()
 	b.ooms()
+	b.endedEdges()
 	g.findCycles()
 	return g
 }
