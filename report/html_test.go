@@ -212,9 +212,7 @@ func TestHTMLNamesItsLibraries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`"resolved": "([^"]*)"`).FindAllStringSubmatch(string(lock), -1) {
-		if !strings.HasPrefix(m[1], "https://registry.npmjs.org/") {
-			t.Errorf("package-lock.json names a registry of one machine: %s", m[1])
-		}
+	if strings.Contains(string(lock), `"resolved"`) {
+		t.Error("package-lock.json names where one machine got its packages")
 	}
 }
