@@ -177,7 +177,7 @@ func readOne(i int, src Source, symbols parse.Symbols) (res parse.Result, events
 }
 
 func input(src Source, res *parse.Result) report.Input {
-	out := report.Input{Name: src.Name, Compression: src.Compression, Framing: res.Framing, Bytes: res.Bytes, Lines: res.Lines, Records: report.Records(res.Records), Diagnostics: []report.Diagnostic{}}
+	out := report.Input{Name: src.Name, Compression: src.Compression, Framing: res.Framing, Bytes: res.Bytes, Lines: res.Lines, Records: records(res), Diagnostics: []report.Diagnostic{}}
 	if out.Compression == "" {
 		out.Compression = "none"
 	}
@@ -192,6 +192,15 @@ func input(src Source, res *parse.Result) report.Input {
 		out.Diagnostics = append(out.Diagnostics, rd)
 	}
 	return out
+}
+
+func records(res *parse.Result) report.Records {
+	c, m := res.Records, res.More
+	return report.Records{
+		OOM: c.OOM, Kill: c.Kill, Reap: c.Reap, HungTask: c.HungTask, TaskDump: c.TaskDump, CallTrace: c.CallTrace, LocksHeld: c.LocksHeld, Lockdep: c.Lockdep,
+		FtraceEvent: c.FtraceEvent, Stall: m.Stall, Sysrq: m.Sysrq, CgroupFile: m.Cgroup, CrashTask: m.Crash, DebugStack: m.Debugger, PSRow: m.PS,
+		ProcFile: m.Proc, FrameLine: m.Frames, StrayFrame: m.Strays,
+	}
 }
 
 // texts finds the text of a line that an event starts with or that is a frame.

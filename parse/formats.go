@@ -22,6 +22,14 @@ func Formats(w io.Writer) error {
 		fmt.Fprintf(b, "\n### %s\n\n%s\n\n", f.name, f.what)
 		sampleBlock(b, f.sample)
 	}
+	for i := range traceFormats {
+		f := &traceFormats[i]
+		if i == 0 || traceFormats[i-1].name != f.name {
+			fmt.Fprintf(b, "\n### %s\n", f.name)
+		}
+		fmt.Fprintf(b, "\n%s\n\n", f.what)
+		sampleBlock(b, f.sample)
+	}
 	b.WriteString("\nAround any of them: ANSI colours, carriage returns, NULs, UTF-16, mail quotation, HTML, numbers of lines, a prompt in front,\n" +
 		"syslog's `#012` and `message repeated`, printk's caller id, CPU prefixes of PREEMPT_RT, z/VM and Android vendors. Wrapped key lines are\n" +
 		"joined, traces folded into a paragraph unfolded, lines that two agents logged twice read once.\n\n" +

@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,6 +38,19 @@ func TestUnnamedKinds(t *testing.T) {
 		evs, res := readAll(k.sample+"\n\n", Options{})
 		if len(evs) == 0 {
 			t.Errorf("%s: no event of %q, %+v", k.name, k.sample, res)
+		}
+	}
+}
+
+// TestTraceSamples: every sample of a trace is read as what the page says.
+func TestTraceSamples(t *testing.T) {
+	for _, f := range traceFormats {
+		res, err := Read(strings.NewReader(f.sample), Options{}, func(Event) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Framing != f.name || res.Records.FtraceEvent != f.events {
+			t.Errorf("%s: framing %s with %d events, want %s with %d", f.what, res.Framing, res.Records.FtraceEvent, f.name, f.events)
 		}
 	}
 }

@@ -43,6 +43,17 @@ type Records struct {
 	LocksHeld   int `json:"locks_held"`
 	Lockdep     int `json:"lockdep"`
 	FtraceEvent int `json:"ftrace_event"`
+
+	// Read besides, and part of an incident where they bear on one.
+	Stall      int `json:"stall"`       // lockups, RCU stalls, workqueue reports
+	Sysrq      int `json:"sysrq"`       // other than w and t
+	CgroupFile int `json:"cgroup_file"` // memory.stat, memory.oom_control and the like
+	CrashTask  int `json:"crash_task"`  // of crash's bt and ps
+	DebugStack int `json:"debug_stack"` // of drgn and gdb
+	PSRow      int `json:"ps_row"`      // of ps with wchan
+	ProcFile   int `json:"proc_file"`   // /proc/PID/wchan and syscall
+	FrameLine  int `json:"frame_line"`  // reliable frames
+	StrayFrame int `json:"stray_frame"` // those of them that are in no stack; each run of them has a diagnostic
 }
 
 // Diagnostic is a remark on an input. Line is null where it concerns all of it.

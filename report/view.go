@@ -581,6 +581,8 @@ func (rec Records) found() string {
 		{rec.OOM, "oom"}, {rec.Kill, "kill"}, {rec.Reap, "reap"}, {rec.HungTask, "hung task"},
 		{rec.TaskDump, "task dump"}, {rec.CallTrace, "call trace"}, {rec.LocksHeld, "locks held"},
 		{rec.Lockdep, "lockdep"}, {rec.FtraceEvent, "ftrace event"},
+		{rec.Stall, "stall"}, {rec.Sysrq, "sysrq"}, {rec.CgroupFile, "cgroup file"}, {rec.CrashTask, "crash task"},
+		{rec.DebugStack, "debugger stack"}, {rec.PSRow, "ps row"}, {rec.ProcFile, "proc file"}, {rec.StrayFrame, "stray frame"},
 	} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
