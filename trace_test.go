@@ -397,7 +397,7 @@ func TestTraceQemu(t *testing.T) {
 		{name: "disabled-events", events: 972, incidents: 1, verdict: "hang", status: "taken", edges: []string{"task:95 waits_for oom:?"}},
 		{name: "disabled-graph", events: 4330, incidents: 1, verdict: "hang", status: "taken", edges: []string{"task:96 waits_for oom:?"}},
 		{name: "lockwait", events: 1452, incidents: 1, verdict: "hang", status: "not_applicable",
-			edges: []string{"task:107 waits_for lock:mmap_sem#1", "lock:mmap_sem#1 held_by task:108", "task:108 waits_for resource:sb_freeze:ext4"}},
+			edges: []string{"task:107 waits_for lock:mmap_lock#1", "lock:mmap_lock#1 held_by task:108", "task:108 waits_for resource:sb_freeze:ext4"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			src := []oomtrace.Source{trace(t, "qemu-6.1-"+test.name+".txt.gz")}

@@ -186,7 +186,7 @@ func (d *decoder) holds(frames []*parse.Frame, names []string, top int, w *Wait)
 }
 
 // addHold keeps one hold for each lock, preferring the frame that took it to
-// those that inherit it.
+// those that inherit it. Holds come innermost first.
 func addHold(list []Hold, h Hold) []Hold {
 	for i := range list {
 		o := &list[i]
@@ -199,7 +199,8 @@ func addHold(list []Hold, h Hold) []Hold {
 		if o.Mode == lockmodel.Shared && h.Mode == lockmodel.Exclusive && !h.Maybe {
 			o.Mode = h.Mode
 		}
-		if o.Fact.Verb == lockmodel.Holds && h.Fact.Verb == lockmodel.Acquires {
+		// Of the frames that inherit it the outermost is next to the one that took it.
+		if o.Fact.Verb == lockmodel.Holds && (o.Maybe || !h.Maybe) {
 			o.Frame, o.Fact = h.Frame, h.Fact
 		}
 		o.Maybe = o.Maybe && h.Maybe
