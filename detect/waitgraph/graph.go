@@ -267,6 +267,7 @@ func Build(snap *stacks.Snapshot, opt Options) *Graph {
 	b.allocators()
 	b.locks()
 	b.traceEdges()
+	b.splats()
 	b.resources()
 	b.stackless()
 	b.systemOOMs()
