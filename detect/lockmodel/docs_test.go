@@ -2,16 +2,15 @@ package lockmodel
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "rewrite the tables in docs/lock-model.md")
+	"github.com/oomtrace/oomtrace/internal/golden"
+)
 
 const (
 	docsFile  = "../../docs/lock-model.md"
@@ -33,7 +32,7 @@ func TestDocs(t *testing.T) {
 	if want == string(old) {
 		return
 	}
-	if !*update {
+	if !golden.Updating() {
 		t.Fatalf("%s is stale: go test ./detect/lockmodel -run TestDocs -update", docsFile)
 	}
 	if err := os.WriteFile(docsFile, []byte(want), 0o644); err != nil {

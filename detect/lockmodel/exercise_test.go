@@ -436,7 +436,7 @@ func TestEveryFactIsExercised(t *testing.T) {
 		}
 	}
 	t.Logf("%d stacks of booted kernels, %d written ones", c.stacks[1], c.stacks[0])
-	for _, file := range append(slices.Clone(embeddedFiles[2:]), "") {
+	for _, file := range append(slices.Clone(lockFiles[2:]), "") {
 		n, real, written, none := c.of(file)
 		t.Logf("%-14s %4d lines of facts: %3d exercised by real stacks, %3d by written ones only, %3d not", cmp.Or(file, "all"), n, real, written, none)
 	}
@@ -456,7 +456,7 @@ its release and with all its conditions. Real stacks were printed by kernels tha
 only that a fact does what it was meant to do. detect/lockmodel/testdata/exercise/unexercised.txt says why a line has none.
 `)
 	b.WriteString("\n| file | lines of facts | exercised by a real stack | by a written one only | by none, with a note |\n|---|---|---|---|---|\n")
-	for _, file := range append(slices.Clone(embeddedFiles[2:]), "") {
+	for _, file := range append(slices.Clone(lockFiles[2:]), "") {
 		n, real, written, none := c.of(file)
 		name := "all"
 		if file != "" {

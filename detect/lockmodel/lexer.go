@@ -22,9 +22,8 @@ const (
 	tokOther
 )
 
-// lockLexer is the lexer of *.lock files. It is written by hand because the
-// embedded files are read at every start: regular expressions took more time
-// than all the rest.
+// lockLexer is the lexer of *.lock files. It is written by hand because
+// regular expressions took more time than all the rest.
 type lockLexer struct{}
 
 // Symbols returns the names of the tokens in the grammar.

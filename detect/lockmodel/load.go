@@ -1,50 +1,12 @@
 package lockmodel
 
 import (
-	"embed"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/alecthomas/participle/v2/lexer"
 )
-
-//go:embed *.lock
-var embedded embed.FS
-
-// The embedded files in the order in which they are read: classes and sets
-// come before the facts that name them.
-var embeddedFiles = []string{
-	"classes.lock", "primitives.lock", "vfs.lock", "localfs.lock", "netfs.lock", "mm.lock", "task.lock",
-}
-
-var loadEmbedded = sync.OnceValues(readEmbedded)
-
-func readEmbedded() (*Model, error) {
-	m := newModel()
-	for _, name := range embeddedFiles {
-		src, err := fs.ReadFile(embedded, name)
-		if err == nil {
-			err = m.load(name, src)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-// Embedded returns the model of the *.lock files in the binary. They are
-// parsed once; the result is shared and must not be changed.
-func Embedded() *Model {
-	m, err := loadEmbedded()
-	if err != nil {
-		panic("lockmodel: " + err.Error()) // the tests parse these very files
-	}
-	return m
-}
 
 // With returns m and the classes, primitives, sets and facts of a user's file.
 // An error is an *Errors.
@@ -192,8 +154,7 @@ func (l *loader) class(s *classStmt) {
 	} else {
 		c.Source = unquote(*s.Source)
 	}
-	l.m.classes = append(l.m.classes, c)
-	l.m.byClass[c.Name] = c
+	l.m.addClass(c)
 }
 
 // entry is a line in the block of a class.

@@ -54,6 +54,16 @@ func (m *Model) clone() *Model {
 	return out
 }
 
+// addClass takes the lockdep names that c has by now; the loader adds those of
+// a block as it reads them.
+func (m *Model) addClass(c *Class) {
+	m.classes = append(m.classes, c)
+	m.byClass[c.Name] = c
+	for _, d := range c.Lockdep {
+		m.byLockdep[d.Name] = lockdepEntryOf{c, d.Instance}
+	}
+}
+
 func (m *Model) addPrimitive(p *Primitive) {
 	m.primitives = append(m.primitives, p)
 	m.byPrimitive[p.Func] = p

@@ -1,7 +1,7 @@
 // Package lockmodel says which kernel functions hold or wait for which locks.
 //
 // The facts live in *.lock files in a small language (see docs/lock-model.md)
-// that are embedded in the binary; users add theirs with --lock-model FILE.
+// of which tables.go is made; users add theirs with --lock-model FILE.
 package lockmodel
 
 import "github.com/alecthomas/participle/v2/lexer"

@@ -95,8 +95,8 @@ type factStmt struct {
 //
 //	clauses = { ( "while" | "unless" | "from" | "notfrom" | "on" ) Names | Names [ Range | String ] }
 //
-// It and names parse themselves, because the embedded facts are read at every
-// start and the general way costs three times as much.
+// It and names parse themselves, because the general way costs three times as
+// much.
 type clauseList struct{ list []clause }
 
 // A clause is a keyword with what belongs to it, or a word alone: the mode, the
