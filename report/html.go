@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 )
 
 var htmlFormat = Format{
@@ -29,7 +30,7 @@ var (
 	//go:embed html/LICENSES.txt
 	htmlLicenses string
 
-	htmlTemplate = template.Must(template.New("page").Parse(htmlSkeleton))
+	htmlTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(htmlSkeleton)) })
 )
 
 // htmlText is text of the report on its way into the page. All text of the
@@ -58,7 +59,7 @@ func writeHTML(w io.Writer, r *Report, _ Options) error {
 		first = r.Incidents[0].Headline
 	}
 	var buf bytes.Buffer
-	err = htmlTemplate.Execute(&buf, map[string]any{
+	err = htmlTemplate().Execute(&buf, map[string]any{
 		"CSP":       htmlCSP(htmlScript, htmlStyle),
 		"Title":     clip(htmlText(first).String(), 2*maxName),
 		"Tool":      htmlText(r.Tool.Name + " " + r.Tool.Version).String(),

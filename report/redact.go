@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Redact returns a copy of r in which hosts, memory cgroups, paths, IP and MAC
@@ -362,7 +363,7 @@ func (red *redactor) replace(s string, advice bool) string {
 	}
 	each(red.keepReleases)
 	each(func(s string) []piece { return red.replaceNames(s, advice) })
-	for _, pat := range patterns {
+	for _, pat := range patterns() {
 		var out []piece
 		before := " " // a blank stands for the start of the text, a letter for a pseudonym
 		for _, p := range pieces {
@@ -470,19 +471,22 @@ type pattern struct {
 	pseudonym func(*redactor, string) string
 }
 
-var patterns = []pattern{
-	// A row of the OOM report's table of tasks, and uid=1000 in audit lines.
-	{regexp.MustCompile(`\[\s*\d+\]\s+(\d+)\s+\d+\s+\d+\s`), (*redactor).uidText},
-	{regexp.MustCompile(`(?i)\b[a-z]*uid[:=]\s?(\d+)\b`), (*redactor).uidText},
-	{regexp.MustCompile(`(?i)\b((?:[0-9a-f]{2}:){5}[0-9a-f]{2})\b`), func(red *redactor, s string) string {
-		return red.found("mac-", strings.ToLower(s))
-	}},
-	{regexp.MustCompile(`[^\w.:]((?:\d{1,3}\.){3}\d{1,3})\b`), (*redactor).ip},
-	{regexp.MustCompile(`(?i)[^\w.:]([0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f.:]*[0-9a-f]|[0-9a-f]{1,4}:[0-9a-f:]*::)`), (*redactor).ip},
-	{regexp.MustCompile(`(?i)\[<([0-9a-f]{8,16})>\]`), (*redactor).addressText},
-	{regexp.MustCompile(`(?i)\b((?:0x)?[0-9a-f]{16})\b`), (*redactor).addressText},
-	{regexp.MustCompile("(?:[\\s=\"'(:,`\\[])(/[^\\s\"'`,;:()\\[\\]]+)"), (*redactor).path},
-}
+// patterns are compiled when a report is redacted.
+var patterns = sync.OnceValue(func() []pattern {
+	return []pattern{
+		// A row of the OOM report's table of tasks, and uid=1000 in audit lines.
+		{regexp.MustCompile(`\[\s*\d+\]\s+(\d+)\s+\d+\s+\d+\s`), (*redactor).uidText},
+		{regexp.MustCompile(`(?i)\b[a-z]*uid[:=]\s?(\d+)\b`), (*redactor).uidText},
+		{regexp.MustCompile(`(?i)\b((?:[0-9a-f]{2}:){5}[0-9a-f]{2})\b`), func(red *redactor, s string) string {
+			return red.found("mac-", strings.ToLower(s))
+		}},
+		{regexp.MustCompile(`[^\w.:]((?:\d{1,3}\.){3}\d{1,3})\b`), (*redactor).ip},
+		{regexp.MustCompile(`(?i)[^\w.:]([0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f.:]*[0-9a-f]|[0-9a-f]{1,4}:[0-9a-f:]*::)`), (*redactor).ip},
+		{regexp.MustCompile(`(?i)\[<([0-9a-f]{8,16})>\]`), (*redactor).addressText},
+		{regexp.MustCompile(`(?i)\b((?:0x)?[0-9a-f]{16})\b`), (*redactor).addressText},
+		{regexp.MustCompile("(?:[\\s=\"'(:,`\\[])(/[^\\s\"'`,;:()\\[\\]]+)"), (*redactor).path},
+	}
+})
 
 func (red *redactor) uidText(s string) string {
 	n, err := strconv.ParseInt(s, 10, 64)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -177,10 +178,13 @@ type word struct {
 	Text string
 }
 
-var lockParser = participle.MustBuild[lockFile](
-	participle.Lexer(lockLexer{}),
-	participle.UseLookahead(2),
-)
+// lockParser is built when a user's file asks for it: most runs need none.
+var lockParser = sync.OnceValue(func() *participle.Parser[lockFile] {
+	return participle.MustBuild[lockFile](
+		participle.Lexer(lockLexer{}),
+		participle.UseLookahead(2),
+	)
+})
 
 // maxErrors bounds what one file reports, and with it the work on a file that
 // is no lock model at all.
@@ -192,7 +196,7 @@ func parseFile(name string, src []byte) (*lockFile, []*Error) {
 	var errs []*Error
 	text := strings.ReplaceAll(string(src), "\x00", "?") // NUL would end the text for some lexers
 	for {
-		file, err := lockParser.ParseString(name, text)
+		file, err := lockParser().ParseString(name, text)
 		if err == nil {
 			return file, errs
 		}
