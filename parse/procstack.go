@@ -95,7 +95,7 @@ func (a *assembler) statusLine(ln *line, s string) bool {
 			return true
 		}
 	}
-	return h.status && symbolLen(key) == len(key) && key[0] >= 'A' && key[0] <= 'Z'
+	return h.status && key != "" && symbolLen(key) == len(key) && key[0] >= 'A' && key[0] <= 'Z'
 }
 
 // readHeading finds out what a heading says about the task below it:
