@@ -31,6 +31,7 @@ var allowed = []struct {
 	{"internal/input", nil},
 	{"internal/golden", nil},
 	{"internal/archtest", nil},
+	{"internal/anchor", nil},
 	{"parse", nil},
 	{"report", nil},
 	{"stacks", []string{"parse"}},
@@ -66,6 +67,7 @@ var banned = map[string][]string{
 	"detect":           {"os", "os/exec", "log", "log/slog", "regexp", "net", "net/http"},
 	"report":           {"os", "os/exec", "log", "log/slog", "net", "net/http"},
 	".":                {"os", "os/exec", "log", "log/slog", "regexp", "net", "net/http"},
+	"internal/anchor":  {"os", "os/exec", "log", "log/slog", "regexp", "net", "net/http"},
 	"internal/input":   {"os/exec", "log", "log/slog", "net", "net/http"},
 	"cmd/oomtrace":     {"log", "log/slog"}, // the network only for `oomtrace pprof`, on loopback
 }

@@ -1,0 +1,172 @@
+// Package anchor finds the first of a few dozen short literals (anchors) in big
+// byte slices, and counts the lines on the way: what a parser needs to pass over
+// the noise between two records at the speed of memory.
+package anchor
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+// minLen is the length of the shortest anchor: with less, noise is full of hits.
+const minLen = 3
+
+// Set is a compiled set of anchors. It is immutable and safe for concurrent use.
+//
+// A search looks for grams, up to four bytes of each anchor, and compares the
+// anchors only where one stands.
+type Set struct {
+	portable *bigrams
+}
+
+// New compiles anchors. It panics if there is none, or one is shorter than three
+// bytes.
+func New(anchors ...string) *Set {
+	if len(anchors) == 0 {
+		panic("anchor: no anchors")
+	}
+	for _, a := range anchors {
+		if len(a) < minLen {
+			panic("anchor: " + a + " is too short")
+		}
+	}
+	anchors = minimal(anchors)
+	s := &Set{}
+	s.portable = newBigrams(anchors)
+	return s
+}
+
+// Scan returns the offset in data of the first byte of the leftmost anchor that
+// begins at or after from, or -1. It also returns how many line feeds stand in
+// data[from:end], where end is that offset or len(data), and whether a NUL or an
+// escape character (0x1b) does.
+func (s *Set) Scan(data []byte, from int) (at, lines int, odd bool) {
+	return s.portable.scan(data, from)
+}
+
+// minimal returns anchors in order, without those that begin with another one:
+// where they stand, that one does.
+func minimal(anchors []string) []string {
+	anchors = slices.Clone(anchors)
+	slices.Sort(anchors)
+	out := anchors[:0]
+	for _, a := range anchors {
+		if len(out) == 0 || !strings.HasPrefix(a, out[len(out)-1]) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// survey counts the line feeds of data, and tells whether there is a NUL or an
+// escape character.
+func survey(data []byte) (lines int, odd bool) {
+	return bytes.Count(data, []byte{'\n'}), bytes.IndexByte(data, 0) >= 0 || bytes.IndexByte(data, 0x1b) >= 0
+}
+
+// A gram is four bytes by which an anchor is found, or three: then the first or
+// the last may be any byte.
+type gram struct {
+	anchor string
+	offset int    // of the gram in the anchor; -1 if its first byte is the one before the anchor
+	value  uint32 // little endian, 0 where any byte may stand
+	mask   uint32
+}
+
+const (
+	maskFull  = 0xffffffff
+	maskFirst = 0xffffff00 // the first byte is any
+	maskLast  = 0x00ffffff // the last byte is any
+)
+
+// gramAt returns the gram at an offset of an anchor.
+func gramAt(anchor string, offset int) gram {
+	g := gram{anchor: anchor, offset: offset, mask: maskFull}
+	var b [4]byte
+	for i := range b {
+		if at := offset + i; at >= 0 && at < len(anchor) {
+			b[i] = anchor[at]
+		}
+	}
+	g.value = binary.LittleEndian.Uint32(b[:])
+	switch {
+	case offset < 0:
+		g.mask = maskFirst
+	case offset+4 > len(anchor):
+		g.mask = maskLast
+	}
+	return g
+}
+
+// load returns the four bytes at an offset of data, where a gram may stand; NUL
+// stands for what is behind the end.
+func load(data []byte, at int) uint32 {
+	if at+4 <= len(data) {
+		return binary.LittleEndian.Uint32(data[at:])
+	}
+	var b [4]byte
+	copy(b[:], data[at:])
+	return binary.LittleEndian.Uint32(b[:])
+}
+
+// A lookup finds anchors by their grams.
+type lookup struct {
+	grams []gram             // by hash
+	first [hashes + 1]uint16 // index of the first gram of each hash
+	reach int                // the greatest offset of a gram
+}
+
+const hashes = 1 << 8
+
+// hash looks at the two bytes of a gram that are never any.
+func hash(x uint32) uint32 { return (x >> 8 & 0xffff) * 0x9e3779b1 >> 24 }
+
+func newLookup(grams []gram) *lookup {
+	l := &lookup{grams: slices.Clone(grams)}
+	slices.SortStableFunc(l.grams, func(a, b gram) int { return cmp.Compare(hash(a.value), hash(b.value)) })
+	for _, g := range l.grams {
+		l.first[hash(g.value)+1]++
+		l.reach = max(l.reach, g.offset)
+	}
+	for i := range hashes {
+		l.first[i+1] += l.first[i]
+	}
+	return l
+}
+
+// begin returns where the leftmost anchor begins that has its gram at an offset
+// of data and does not begin before from, or -1.
+func (l *lookup) begin(data []byte, at, from int) int {
+	x := load(data, at)
+	h := hash(x)
+	leftmost := -1
+	for i := l.first[h]; i < l.first[h+1]; i++ {
+		g := &l.grams[i]
+		if x&g.mask != g.value {
+			continue
+		}
+		begin := at - g.offset
+		if begin < from || leftmost >= 0 && begin >= leftmost || begin > len(data) {
+			continue
+		}
+		if end := begin + len(g.anchor); end <= len(data) && string(data[begin:end]) == g.anchor {
+			leftmost = begin
+		}
+	}
+	return leftmost
+}
+
+// leftmost returns where the leftmost anchor begins, given the begin of one
+// whose gram is at an offset of data: another gram, behind it, may be that of an
+// anchor that begins before. Grams are looked for at every step bytes.
+func (l *lookup) leftmost(data []byte, begin, at, step, from int) int {
+	for at += step; at < len(data) && at-l.reach < begin; at += step {
+		if b := l.begin(data, at, from); b >= 0 && b < begin {
+			begin = b
+		}
+	}
+	return begin
+}
