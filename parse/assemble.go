@@ -82,6 +82,7 @@ const maxText = 300
 
 // touch makes ln a part of the record m.
 func (a *assembler) touch(m *Meta, ln *line) {
+	a.p.touched = ln.no
 	st := Stamp{Boot: ln.boot, HasBoot: ln.hasBoot, Wall: ln.wall}
 	if m.Span.First == 0 {
 		m.Span = Span{Input: a.p.opt.Input, First: ln.no}
@@ -143,6 +144,9 @@ func (a *assembler) undo() {
 // are asked, then it is noise.
 func (a *assembler) walk(ln *line, s string) {
 	a.now, a.same, a.sameBoot = ln, s, ln.boot
+	if a.head.ok && ln.no-a.head.ln.no > lookBack {
+		a.dropHeading()
+	}
 	if s == "" {
 		a.blank()
 		return
@@ -272,6 +276,8 @@ func (a *assembler) noise(ln *line, s string) {
 	}
 	if !ln.framed {
 		a.heading(ln, s)
+	} else if a.head.ok { // the log goes on: what was above it heads nothing
+		a.dropHeading()
 	}
 }
 

@@ -383,9 +383,17 @@ type Diagnostic struct {
 	Message  string
 }
 
+// LineOffset is where a line begins: Line counts from 1, Offset in bytes of the
+// text from 0.
+type LineOffset struct {
+	Line   int
+	Offset int64
+}
+
 // Result is what Read tells about one input as a whole.
 type Result struct {
-	Framing     string // how lines are wrapped; the most frequent where it changes
+	Index       []LineOffset // some of the lines that were parsed, in order, to find those around an event again; nil where the text was UTF-16
+	Framing     string       // how lines are wrapped; the most frequent where it changes
 	Bytes       int64
 	Lines       int
 	Records     Counts

@@ -23,8 +23,10 @@ type line struct {
 	frag    *span  // of an extended netconsole record, nil if it is whole
 }
 
-// lastLine is what a line without a prefix takes from the one before it.
+// lastLine is what a line without a prefix takes from the one before it, or from
+// one not far before that.
 type lastLine struct {
+	no              int
 	framed, hasBoot bool
 	boot            float64
 	wall            string
@@ -33,7 +35,7 @@ type lastLine struct {
 }
 
 func (l *lastLine) of(ln *line) {
-	*l = lastLine{ln.framed, ln.hasBoot, ln.boot, ln.wall, ln.host, ln.caller}
+	*l = lastLine{ln.no, ln.framed, ln.hasBoot, ln.boot, ln.wall, ln.host, ln.caller}
 }
 
 // framing is one way to wrap lines. The table is what Result.Framing names
@@ -415,6 +417,9 @@ func (fr *framer) bootLine(s string) bool {
 // before it (printk's LOG_CONT, dmesg's lines of one record), or a prompt or
 // another program's output was glued in front of the prefix.
 func (fr *framer) bare(ln *line) {
+	if ln.no-fr.last.no > lookBack {
+		fr.last = lastLine{}
+	}
 	if i := strings.IndexByte(ln.text, '['); i > 0 && i < 200 {
 		for j := i; j >= 0 && j < len(ln.text); {
 			if stampAhead(ln.text[j:]) || fr.last.framed && !fr.last.hasBoot && j+1 < len(ln.text) && isAlpha(ln.text[j+1]) {

@@ -1,9 +1,7 @@
 package parse
 
 import (
-	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -15,6 +13,9 @@ type Options struct {
 	MaxLine       int // bytes kept of one line, 64 KiB if 0
 
 	Symbols Symbols // names frames that are only an address, nil for none
+
+	whole bool // parse every line, also those that cannot matter
+	chunk int  // size of all chunks, bytes; as is usual if 0
 }
 
 func orDefault(n, def int) int {
@@ -28,39 +29,34 @@ func orDefault(n, def int) int {
 // the records end: an event is emitted once it is whole, the caller sorts by
 // Span.First. It returns an error only when r fails; no text makes it fail.
 func Read(r io.Reader, opt Options, emit func(Event)) (Result, error) {
+	p, err := read(r, opt, emit)
+	return p.res, err
+}
+
+func read(r io.Reader, opt Options, emit func(Event)) (*parser, error) {
 	opt.MaxCandidates = orDefault(opt.MaxCandidates, 256)
 	opt.MaxFrames = orDefault(opt.MaxFrames, 512)
 	opt.MaxLine = orDefault(opt.MaxLine, 64<<10)
 	p := &parser{opt: opt, emit: emit, names: make(map[string]string)}
 	p.ft.p = p
 	input := &counter{r: r}
-	in := newLineReader(asUTF8(input), opt.MaxLine)
-	take := p.line
-	for {
-		whole, cut, ok := in.next()
-		if !ok {
-			break
-		}
-		p.res.Lines++
-		if cut {
-			p.diag(p.res.Lines, "warning", "long-line", fmt.Sprintf("line is longer than %d bytes and was cut", opt.MaxLine))
-		}
-		raw := strings.TrimSuffix(whole, "\r")
-		if p.ft.raw(raw, p.res.Lines) {
-			continue
-		}
-		if p.pstoreLine(whole, p.res.Lines, in.odd, take) {
-			continue
-		}
-		p.fr.unwrap(whole, p.res.Lines, in.odd, take)
-	}
+	cr := newChunkReader(asUTF8(input), opt)
+	p.take = p.line
+	p.skim(cr)
+	take := p.take
 	p.pstoreEnd(take)
 	p.fr.end(take)
 	p.end()
 	p.ft.finish()
 	p.res.Bytes = input.n
-	p.judge(in.first)
-	return p.res, in.readErr()
+	p.judge(cr.start)
+	if p.offset != input.n { // it was not UTF-8: offsets are of no use
+		p.res.Index = nil
+	}
+	if cr.err == io.EOF {
+		return p, nil
+	}
+	return p, cr.err
 }
 
 // parser is the state of one Read.
@@ -68,7 +64,9 @@ type parser struct {
 	opt     Options
 	emit    func(Event)
 	res     Result
+	take    func(*line)
 	fr      framer
+	skip    skimmer
 	ft      traceReader
 	pstore  pstoreReader
 	streams map[streamKey]*assembler
@@ -80,6 +78,8 @@ type parser struct {
 	bootName string
 
 	seq      int    // of the line being read
+	touched  int    // the last line that became part of a record
+	offset   int64  // of the chunk being read
 	slide    uint64 // of KASLR, as far as known
 	strayEnd int    // line of the last stray frame
 

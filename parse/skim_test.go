@@ -1,0 +1,139 @@
+package parse
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// allLogs is every log of the tests, by name.
+func allLogs(t testing.TB) map[string]string {
+	out := logs(t)
+	for _, pattern := range []string{"../testdata/dmesg/*.log", "../testdata/ftrace/*", "../detect/testdata/*/*.txtar"} {
+		files, _ := filepath.Glob(pattern)
+		if len(files) == 0 {
+			t.Fatal("no ", pattern)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[file] = string(data)
+		}
+	}
+	return out
+}
+
+// noiseLines are n lines of a log without any record, in one of the framings.
+func noiseLines(kind string, n int, rnd *rand.Rand) string {
+	texts := []string{
+		"usb 1-1.2: new high-speed USB device number %d using xhci_hcd", "audit: type=1400 audit(1710069557.123:%d): apparmor=\"ALLOWED\" operation=\"open\"",
+		"[UFW BLOCK] IN=eth0 OUT= SRC=203.0.113.7 DST=192.0.2.1 LEN=%d TOS=0x00 PROTO=TCP", "eth0: Link is Up - 1Gbps/Full - flow control rx/tx (%d)",
+		"device veth%da entered promiscuous mode", "perf: interrupt took too long (%d > 2500), lowering kernel.perf_event_max_sample_rate",
+	}
+	var b strings.Builder
+	for range n {
+		text := fmt.Sprintf(texts[rnd.IntN(len(texts))], rnd.IntN(100000))
+		switch kind {
+		case "dmesg":
+			fmt.Fprintf(&b, "[ 9999.%06d] %s\n", rnd.IntN(1000000), text)
+		case "syslog":
+			fmt.Fprintf(&b, "Mar 10 11:%02d:%02d web kernel: [ 9999.%06d] %s\n", rnd.IntN(60), rnd.IntN(60), rnd.IntN(1000000), text)
+		case "foreign":
+			fmt.Fprintf(&b, "Mar 10 11:%02d:%02d db%d sshd[%d]: Accepted publickey for deploy from 192.0.2.%d port 52144 ssh2\n", rnd.IntN(60), rnd.IntN(60), rnd.IntN(3), rnd.IntN(40000), rnd.IntN(255))
+		case "json":
+			fmt.Fprintf(&b, "{\"log\":\"%s\\n\",\"stream\":\"stdout\",\"time\":\"2024-03-10T11:19:17.%09dZ\"}\n", strings.ReplaceAll(text, `"`, `\"`), rnd.IntN(1000000000))
+		}
+	}
+	return b.String()
+}
+
+// skimAll reads text and tells how many lines were parsed.
+func skimAll(text io.Reader, opt Options) ([]Event, Result, int) {
+	var evs []Event
+	p, err := read(text, opt, func(e Event) { evs = append(evs, e) })
+	if err != nil {
+		panic(err)
+	}
+	sortEvents(evs)
+	return evs, p.res, p.fr.lines
+}
+
+// sameRead compares what two readings of one text found. Order numbers count
+// the lines that were parsed: only their order counts. The framing is that of
+// most lines parsed.
+func sameRead(t *testing.T, what string, want, got []Event, wres, gres Result) {
+	t.Helper()
+	rank := func(evs []Event) {
+		for i, e := range evs {
+			e.Head().Seq = i
+		}
+	}
+	bySeq := func(a, b Event) int { return a.Head().Seq - b.Head().Seq }
+	slices.SortStableFunc(want, bySeq)
+	slices.SortStableFunc(got, bySeq)
+	rank(want)
+	rank(got)
+	wres.Index, gres.Index, wres.Framing, gres.Framing = nil, nil, "", ""
+	if d := cmp.Diff(wres, gres); d != "" {
+		t.Errorf("%s: result (-whole +skimmed):\n%s", what, d)
+		return
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s: events (-whole +skimmed):\n%s", what, d[:min(len(d), 3000)])
+	}
+}
+
+// TestSkim holds that skipping noise changes nothing: every log of the tests,
+// between noise of several framings, gives the same events with and without.
+func TestSkim(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	skipped := 0
+	logs := allLogs(t)
+	for i, name := range slices.Sorted(maps.Keys(logs)) {
+		kind := [...]string{"dmesg", "syslog", "foreign", "json"}[i%4]
+		text := noiseLines(kind, 400, rnd) + logs[name] + "\n" + noiseLines(kind, 700, rnd)
+		want, wres, all := skimAll(strings.NewReader(text), Options{whole: true})
+		for _, size := range []int{16 << 10, 40_000} {
+			got, gres, some := skimAll(strings.NewReader(text), Options{chunk: size})
+			sameRead(t, fmt.Sprintf("%s in %s, chunks of %d", name, kind, size), want, got, wres, gres)
+			skipped += all - some
+		}
+	}
+	if skipped < 30_000 {
+		t.Errorf("only %d lines of noise were skipped", skipped)
+	}
+}
+
+// FuzzSkim holds the same for damaged logs: a piece of text between noise.
+func FuzzSkim(f *testing.F) {
+	for _, log := range logs(f) {
+		f.Add(log[:min(len(log), 8<<10)], uint64(1))
+	}
+	kinds := []string{"dmesg", "syslog", "foreign", "json"}
+	f.Fuzz(func(t *testing.T, text string, seed uint64) {
+		rnd := rand.New(rand.NewPCG(seed, 7))
+		kind := kinds[rnd.IntN(len(kinds))]
+		cut := rnd.IntN(len(text) + 1)
+		text = noiseLines(kind, 150, rnd) + text[:cut] + "\n" + noiseLines(kind, rnd.IntN(300), rnd) + text[cut:] + "\n" + noiseLines(kind, 150, rnd)
+		want, wres, _ := skimAll(strings.NewReader(text), Options{whole: true, MaxLine: 4 << 10})
+		if wres.Records.FtraceEvent > 0 {
+			return // the rows of a trace without its head, in the middle of noise, have no anchor
+		}
+		got, gres, _ := skimAll(strings.NewReader(text), Options{chunk: 8 << 10, MaxLine: 4 << 10})
+		// A heading that names a task whose stack a collector could not read has
+		// no anchor: far from all stacks it is passed over.
+		bare := func(e Event) bool { task, ok := e.(*Task); return ok && task.Trace == nil && task.Source == SourceProc }
+		want, got = slices.DeleteFunc(want, bare), slices.DeleteFunc(got, bare)
+		sameRead(t, "skimmed", want, got, wres, gres)
+	})
+}
