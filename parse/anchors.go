@@ -31,7 +31,7 @@ var anchorTexts = []string{
 	// Lines that were lost.
 	"messages dropped", "callbacks suppressed",
 	// Files of /proc and cgroups, ps, crash, gdb, drgn.
-	"WCHAN", "TASK: ", "#0 ", "/memory.", "cgroup.events", "cgroup.freeze", "pressure/memory", "/wchan", "/syscall", "State:",
+	"WCHAN", "TASK: ", "#0 ", "/memory.", "cgroup.events", "cgroup.freeze", "pressure/memory", "/stack", "/wchan", "/syscall", "State:",
 	// Traces.
 	"# tracer: ", "Dumping ftrace", "cpus=", " [00", " [01", "# event hist", "\n@[",
 	// Containers whose records go over lines, and texts kept as numbers.
