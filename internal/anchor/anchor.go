@@ -19,7 +19,8 @@ const minLen = 3
 // A search looks for grams, up to four bytes of each anchor, and compares the
 // anchors only where one stands.
 type Set struct {
-	portable *bigrams
+	teddy    *teddy   // nil if there is no such search for this machine or these anchors
+	portable *bigrams // otherwise
 }
 
 // New compiles anchors. It panics if there is none, or one is shorter than three
@@ -34,9 +35,10 @@ func New(anchors ...string) *Set {
 		}
 	}
 	anchors = minimal(anchors)
-	s := &Set{}
-	s.portable = newBigrams(anchors)
-	return s
+	if t := newTeddy(anchors); t != nil {
+		return &Set{teddy: t}
+	}
+	return &Set{portable: newBigrams(anchors)}
 }
 
 // Scan returns the offset in data of the first byte of the leftmost anchor that
@@ -44,6 +46,9 @@ func New(anchors ...string) *Set {
 // data[from:end], where end is that offset or len(data), and whether a NUL or an
 // escape character (0x1b) does.
 func (s *Set) Scan(data []byte, from int) (at, lines int, odd bool) {
+	if s.teddy != nil {
+		return s.teddy.scan(data, from)
+	}
 	return s.portable.scan(data, from)
 }
 
@@ -64,7 +69,11 @@ func minimal(anchors []string) []string {
 // survey counts the line feeds of data, and tells whether there is a NUL or an
 // escape character.
 func survey(data []byte) (lines int, odd bool) {
-	return bytes.Count(data, []byte{'\n'}), bytes.IndexByte(data, 0) >= 0 || bytes.IndexByte(data, 0x1b) >= 0
+	return bytes.Count(data, []byte{'\n'}), hasOddity(data)
+}
+
+func hasOddity(data []byte) bool {
+	return bytes.IndexByte(data, 0) >= 0 || bytes.IndexByte(data, 0x1b) >= 0
 }
 
 // A gram is four bytes by which an anchor is found, or three: then the first or

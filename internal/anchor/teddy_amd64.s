@@ -1,0 +1,159 @@
+//go:build !purego
+
+#include "textflag.h"
+
+DATA nibble<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
+GLOBL nibble<>(SB), RODATA|NOPTR, $8
+DATA feed<>+0(SB)/8, $0x0a0a0a0a0a0a0a0a
+GLOBL feed<>(SB), RODATA|NOPTR, $8
+DATA escape<>+0(SB)/8, $0x1b1b1b1b1b1b1b1b
+DATA escape<>+8(SB)/8, $0x1b1b1b1b1b1b1b1b
+DATA escape<>+16(SB)/8, $0x1b1b1b1b1b1b1b1b
+DATA escape<>+24(SB)/8, $0x1b1b1b1b1b1b1b1b
+GLOBL escape<>(SB), RODATA|NOPTR, $32
+
+// SHUFFLE ands the buckets for the byte at offset of a gram into the result.
+// The low nibble needs no mask: where bit 7 is set VPSHUFB gives 0, and no gram
+// has a byte that is not ASCII.
+#define SHUFFLE(offset, low, high, result) \
+	VMOVDQU offset(SI), Y2 \
+	VPSHUFB Y2, low, Y3    \
+	VPSRLW  $4, Y2, Y2     \
+	VPAND   Y7, Y2, Y2     \
+	VPSHUFB Y2, high, Y2   \
+	VPAND   Y3, result, result \
+	VPAND   Y2, result, result
+
+// HALF puts into result the buckets with a gram at each of 32 bytes. It counts
+// line feeds in Y5, and takes the minimum of each byte, and of it with 0x1b
+// turned to 0, into Y4.
+#define HALF(offset, result) \
+	VMOVDQU  offset(SI), Y2         \
+	VPCMPEQB Y6, Y2, Y3             \
+	VPSUBB   Y3, Y5, Y5             \
+	VPMINUB  Y2, Y4, Y4             \
+	VPXOR    escape<>(SB), Y2, Y3   \
+	VPMINUB  Y3, Y4, Y4             \
+	VPSHUFB  Y2, Y8, result         \
+	VPSRLW   $4, Y2, Y2             \
+	VPAND    Y7, Y2, Y2             \
+	VPSHUFB  Y2, Y9, Y2             \
+	VPAND    Y2, result, result     \
+	SHUFFLE((offset+1), Y10, Y11, result) \
+	SHUFFLE((offset+2), Y12, Y13, result) \
+	VMOVDQU  (offset+3)(SI), Y2     \
+	VPAND    Y7, Y2, Y3             \ // any byte may stand here, also one that is not ASCII
+	VPSHUFB  Y3, Y14, Y3            \
+	VPSRLW   $4, Y2, Y2             \
+	VPAND    Y7, Y2, Y2             \
+	VPSHUFB  Y2, Y15, Y2            \
+	VPAND    Y3, result, result     \
+	VPAND    Y2, result, result
+
+// func findGrams(t *tables, data *byte, n, from int) (at int, candidates uint64, lines int, odd bool)
+TEXT ·findGrams(SB), NOSPLIT, $0-57
+	MOVQ t+0(FP), DI
+	MOVQ data+8(FP), DX
+	MOVQ n+16(FP), CX
+	MOVQ from+24(FP), SI
+	SUBQ SI, CX
+	ADDQ DX, SI          // SI: the block
+	SUBQ $3, CX
+	SARQ $6, CX          // CX: blocks left
+	XORQ BX, BX          // BX: lines
+	XORQ AX, AX          // AX: candidates
+	VMOVDQU 0(DI), Y8
+	VMOVDQU 32(DI), Y9
+	VMOVDQU 64(DI), Y10
+	VMOVDQU 96(DI), Y11
+	VMOVDQU 128(DI), Y12
+	VMOVDQU 160(DI), Y13
+	VMOVDQU 192(DI), Y14
+	VMOVDQU 224(DI), Y15
+	VPBROADCASTQ nibble<>(SB), Y7
+	VPBROADCASTQ feed<>(SB), Y6
+	VPCMPEQB Y4, Y4, Y4
+
+stretch: // of as many blocks as a byte can count: two line feeds in each
+	VPXOR Y5, Y5, Y5
+	MOVQ  CX, R8
+	CMPQ  R8, $127
+	JLE   short
+	MOVQ  $127, R8
+short:
+	TESTQ R8, R8
+	JLE   done
+	SUBQ  R8, CX
+
+	PCALIGN $64
+block:
+	HALF(0, Y0)
+	HALF(32, Y1)
+	VPOR  Y0, Y1, Y2
+	VPTEST Y2, Y2
+	JNZ   candidates
+next:
+	ADDQ  $64, SI
+	DECQ  R8
+	JNZ   block
+
+	VPXOR   Y2, Y2, Y2
+	VPSADBW Y2, Y5, Y5
+	VEXTRACTI128 $1, Y5, X3
+	VPADDQ  X3, X5, X5
+	VPSHUFD $0x4e, X5, X3
+	VPADDQ  X3, X5, X5
+	VMOVQ   X5, R9
+	ADDQ    R9, BX
+	JMP     stretch
+
+candidates:
+	VPXOR     Y2, Y2, Y2
+	VPCMPEQB  Y2, Y0, Y0
+	VPCMPEQB  Y2, Y1, Y1
+	VPMOVMSKB Y0, AX
+	VPMOVMSKB Y1, R9
+	SHLQ      $32, R9
+	ORQ       R9, AX
+	NOTQ      AX         // AX: where a gram may stand
+	MOVQ      AX, R10
+filter: // most are chance: is there a gram with these three bytes?
+	BSFQ  R10, R9
+	MOVL  (SI)(R9*1), R9
+	SHLL  $8, R9
+	IMULL $0x9e3779b1, R9
+	SHRL  $20, R9
+	MOVL  R9, R11
+	SHRL  $5, R11
+	MOVL  256(DI)(R11*4), R11
+	BTL   R9, R11
+	JCS   found
+	LEAQ  -1(R10), R9
+	ANDQ  R9, R10
+	JNZ   filter
+	XORQ  AX, AX
+	JMP   next
+
+found: // the block is in the count, as its caller knows
+	VPXOR   Y2, Y2, Y2
+	VPSADBW Y2, Y5, Y5
+	VEXTRACTI128 $1, Y5, X3
+	VPADDQ  X3, X5, X5
+	VPSHUFD $0x4e, X5, X3
+	VPADDQ  X3, X5, X5
+	VMOVQ   X5, R9
+	ADDQ    R9, BX
+	MOVQ    R10, AX
+
+done:
+	VPXOR     Y2, Y2, Y2
+	VPCMPEQB  Y2, Y4, Y4
+	VPMOVMSKB Y4, R9
+	TESTL     R9, R9
+	SETNE     odd+56(FP)
+	SUBQ      DX, SI
+	MOVQ      SI, at+32(FP)
+	MOVQ      AX, candidates+40(FP)
+	MOVQ      BX, lines+48(FP)
+	VZEROUPPER
+	RET
