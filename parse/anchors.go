@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/oomtrace/oomtrace/internal/anchor"
@@ -16,7 +17,7 @@ var anchorTexts = []string{
 	// Frames, with a name and without; "+" as JSON and HTML may write it.
 	"+0x", "u002b0x", "u002B0x", "#43;0x", "[<0", "[<f", "[<c", "[<8", "[<9", "] 0xffff",
 	// Headers of traces and tasks.
-	"Call Trace", "Call trace", "Backtrace:", "NMI backtrace", "task:", "0x00", "Breaking-Event",
+	"Call Trace", "Call trace", "Backtrace:", "NMI backtrace", "task:", "0x0000", "Breaking-Event",
 	// OOM reports and kills.
 	"oom-", "oom_", "oom.group", "oom killer", "of memory", "FAULT_OOM", "total-vm", "Killed process", "Kill process",
 	// khungtaskd, lockups, workqueues.
@@ -39,3 +40,11 @@ var anchorTexts = []string{
 }
 
 var anchors = sync.OnceValue(func() *anchor.Set { return anchor.New(anchorTexts...) })
+
+// mountAnchors are of lines that are records of their own. A central log has many.
+var mountAnchors = []string{"-fs (", "XFS ("}
+
+// alone tells whether the anchor at the start of data is of a record of one line.
+func alone(data []byte) bool {
+	return bytes.HasPrefix(data, []byte(mountAnchors[0])) || bytes.HasPrefix(data, []byte(mountAnchors[1]))
+}

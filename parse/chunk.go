@@ -23,10 +23,11 @@ type chunk struct {
 	ready chan struct{} // nil if it is ready
 }
 
-// hit is where an anchor stands.
+// hit is a line with an anchor.
 type hit struct {
 	off   int
-	lines int // line feeds in front of it
+	lines int  // line feeds in front of it
+	alone bool // its record is this one line
 }
 
 // The first chunk is small, and all of it is parsed: most inputs are no longer.
@@ -223,7 +224,7 @@ func (cr *chunkReader) search(c *chunk) {
 			break
 		}
 		c.lines += lines
-		c.hits = append(c.hits, hit{start, c.lines})
+		c.hits = append(c.hits, hit{start, c.lines, alone(c.data[i:])})
 		n := bytes.IndexByte(c.data[i:], '\n') + 1
 		if n == 0 {
 			at = len(c.data)

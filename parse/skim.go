@@ -81,8 +81,8 @@ func (p *parser) chunk(c *chunk) (from int) {
 			if q := overlong(data[:next], pos, p.opt.MaxLine); q >= 0 {
 				next, lines = q, p.res.Lines-base+bytes.Count(data[pos:q], newline)
 			}
-			to := next
-			if next < len(data) {
+			to, one := next, k < len(c.hits) && next == c.hits[k].off && c.hits[k].alone && stamped(data[next:])
+			if next < len(data) && !one {
 				to = p.back(c, pos, next)
 			}
 			if to > pos {
@@ -98,6 +98,10 @@ func (p *parser) chunk(c *chunk) (from int) {
 				}
 				p.res.Lines = base + lines - bytes.Count(data[to:next], newline)
 				pos = to
+			}
+			if one && pos == next {
+				pos = p.parse(data, pos, ahead(data, pos, 1), p.offset)
+				continue
 			}
 		}
 		if pos >= c.scanned {
@@ -128,6 +132,14 @@ func (p *parser) back(c *chunk, pos, next int) int {
 		s.from = len(data)
 	}
 	return to
+}
+
+// stamped tells whether the line at the start of data has a prefix: what it says
+// does not depend on the lines before it.
+func stamped(data []byte) bool {
+	var ln line
+	_, _, ok := ln.prefix(string(data[:min(len(data), 64)]), framePlain)
+	return ok
 }
 
 // behind goes up to n lines back from the start of a line, at most to pos, and
