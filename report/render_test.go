@@ -15,7 +15,7 @@ import (
 	"unicode"
 
 	"github.com/google/pprof/profile"
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/mattn/go-runewidth"
 	jsonschema "github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/oomtrace/oomtrace/internal/golden"
@@ -228,7 +228,7 @@ func TestTextFitsTheWidth(t *testing.T) {
 			}
 			for line := range strings.Lines(render(t, r, "text", opt)) {
 				line = strings.TrimSuffix(line, "\n")
-				if twwidth.WidthWithOptions(line, twwidth.Options{}) <= width {
+				if (&runewidth.Condition{StrictEmojiNeutral: true}).StringWidth(line) <= width {
 					continue
 				}
 				indent := len(line) - len(strings.TrimLeft(line, " │├└┌─>-"))

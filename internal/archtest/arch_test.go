@@ -46,6 +46,7 @@ var owners = map[string][]string{
 	"github.com/alecthomas/participle":  {"detect/lockmodel"},       // a hundred times slower than a scanner
 	"github.com/google/pprof":           {"report", "cmd/oomtrace"}, // the command has its web interface
 	"github.com/olekukonko/tablewriter": {"report"},
+	"github.com/mattn/go-runewidth":     {"report"},
 	"github.com/invopop/jsonschema":     {"report"},
 	"gonum.org/v1/gonum":                {"detect/waitgraph"},
 	"github.com/spf13/cobra":            {"cmd/oomtrace"},
