@@ -190,8 +190,14 @@ func (red *redactor) memcg(group *string) {
 	}
 }
 
+// lazily compiles an expression when it is first used: most runs redact
+// nothing.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // kernelThread matches the names that kernel threads have on every machine.
-var kernelThread = regexp.MustCompile(`^(kworker|jbd2|ksoftirqd|migration|cpuhp|idle_inject|irq|xfsaild|xfs-[a-z]+|ext4-[a-z-]+|swapper|watchdog|md\d+_[a-z0-9]+|nvme-[a-z-]+|kdmflush|dmcrypt_write)/` +
+var kernelThread = lazily(`^(kworker|jbd2|ksoftirqd|migration|cpuhp|idle_inject|irq|xfsaild|xfs-[a-z]+|ext4-[a-z-]+|swapper|watchdog|md\d+_[a-z0-9]+|nvme-[a-z-]+|kdmflush|dmcrypt_write)/` +
 	`|^(khungtaskd|oom_reaper|kswapd\d*|kjournald2?|kcompactd\d*|kthreadd|khugepaged|ksmd|kdevtmpfs|kauditd|kblockd|kthrotld|pdflush|bdflush|bdi-default|writeback|` +
 	`flush-[\w:.-]+|rcu_[a-z_]+|rcuos?[\w/-]*|rcub[\w/-]*|loop\d+|md\d+_[a-z0-9]+|scsi_eh_\d+|btrfs-[a-z-]+|nfsd|nfsiod|rpciod|lockd|xprtiod|cifsd|ksnapd|events/\d+|netns|khelper|kintegrityd|mm_percpu_wq|migration|swapper)$`)
 
@@ -199,7 +205,7 @@ var kernelThread = regexp.MustCompile(`^(kworker|jbd2|ksoftirqd|migration|cpuhp|
 var toolWords = []string{"cat", "crash", "cut", "dmesg", "echo", "fuser", "gdb", "grep", "journalctl", "kill", "ls", "lsof", "mount", "perf", "ps", "sh", "shell", "sysctl", "tee", "umount"}
 
 func (red *redactor) comm(comm string) {
-	if comm == "" || red.names[comm] != "" || kernelThread.MatchString(comm) {
+	if comm == "" || red.names[comm] != "" || kernelThread().MatchString(comm) {
 		return
 	}
 	red.add(comm, red.next("comm-a"))
@@ -451,7 +457,7 @@ func (red *redactor) replaceNames(s string, advice bool) []piece {
 			out = append(out, piece{text: s[last:i]}, piece{red.names[name], true})
 			n = len(name)
 			if strings.HasPrefix(red.names[name], "host-") {
-				n += len(domainOf.FindString(rest))
+				n += len(domainOf().FindString(rest))
 			}
 			last = i + n
 			break
@@ -462,7 +468,7 @@ func (red *redactor) replaceNames(s string, advice bool) []piece {
 }
 
 // domainOf matches the domain behind the short name of a host.
-var domainOf = regexp.MustCompile(`^(\.[A-Za-z][A-Za-z0-9-]*){2,}`)
+var domainOf = lazily(`^(\.[A-Za-z][A-Za-z0-9-]*){2,}`)
 
 // pattern is what is replaced wherever it stands: its first group, unless the
 // pseudonym is "".

@@ -5,18 +5,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// columns is the width of s on a terminal. The locale has no say in it: the
-// same report is the same bytes everywhere.
+// narrow counts columns. The locale has no say in it: the same report is the
+// same bytes everywhere.
+var narrow = &runewidth.Condition{StrictEmojiNeutral: true}
+
+// columns is the width of s on a terminal.
 func columns(s string) int {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
-			return twwidth.WidthWithOptions(s, twwidth.Options{})
+			return narrow.StringWidth(s)
 		}
 	}
 	return len(s)
@@ -68,7 +71,7 @@ func renderTable(cols []column, rows [][]string, width int) (string, error) {
 			Borders: tw.BorderNone,
 			Symbols: tw.NewSymbols(tw.StyleLight),
 		})),
-		tablewriter.WithEastAsian(tw.Off),
+		tablewriter.WithCondition(narrow),
 		tablewriter.WithHeaderAutoFormat(tw.Off),
 		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
 		tablewriter.WithRowAutoWrap(tw.WrapNone),

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,8 +37,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	var prof profiles
+	prof.addTo(root)
 	cmd, err := root.ExecuteC()
+	code := outcome(cmd, args, err, stderr)
 
+	if err := prof.finish(code); err != nil {
+		fmt.Fprintf(stderr, "oomtrace: %s\n", oneTerminal(err.Error()))
+		code = cmp.Or(code, exitFailed)
+	}
+	return code
+}
+
+// outcome says what went wrong and returns the exit status.
+func outcome(cmd *cobra.Command, args []string, err error, stderr io.Writer) int {
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return exitOK
 	}

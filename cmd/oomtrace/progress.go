@@ -1,14 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/oomtrace/oomtrace"
 	"github.com/oomtrace/oomtrace/internal/input"
@@ -58,42 +57,55 @@ func (p *progress) stop() {
 	p.done.Wait()
 }
 
+// show draws one line again and again. Libraries for that cost every run, at
+// its start, more than this does in all: one links an HTTP server.
 func (p *progress) show(w io.Writer, delay time.Duration) {
-	bar := progressbar.NewOptions64(p.total,
-		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription("reading"),
-		progressbar.OptionShowBytes(true),
-		progressbar.OptionUseIECUnits(true),
-		progressbar.OptionSetPredictTime(true), // time left, where the size is known
-		progressbar.OptionSetWidth(20),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetSpinnerChangeInterval(0), // else it draws by itself, too early
-		progressbar.OptionSetElapsedTime(true),
-	)
-	bar.StartWithoutRender() // what was read before the bar shows counts too
+	start := time.Now()
 	select {
 	case <-p.end:
 		return
 	case <-time.After(delay):
 	}
+	const clear = "\r\x1b[K"
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		n := p.read.Load()
-		if p.total >= 0 {
-			// A log that grows while it is read, and an end that is not the end
-			// of the work, must not finish the bar.
-			n = min(n, p.total-1)
-		}
-		bar.Set64(max(n, 0))
+		io.WriteString(w, clear+progressLine(p.read.Load(), p.total, time.Since(start)))
 		select {
 		case <-p.end:
-			bar.Clear()
+			io.WriteString(w, clear)
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+// progressLine says how far the reading of total bytes is, -1 if unknown.
+func progressLine(read, total int64, elapsed time.Duration) string {
+	rate := float64(read) / max(elapsed.Seconds(), 1e-3)
+	if total <= 0 {
+		return fmt.Sprintf("reading %s, %s/s", iec(float64(read)), iec(rate))
+	}
+	// A log may grow while it is read, and the end of it is not that of the work.
+	read = min(read, total)
+	s := fmt.Sprintf("reading %d%% of %s, %s/s", read*100/total, iec(float64(total)), iec(rate))
+	if rate > 0 && read < total {
+		left := time.Duration(float64(total-read) / rate * float64(time.Second))
+		s += fmt.Sprintf(", %s left", left.Round(time.Second))
+	}
+	return s
+}
+
+// iec writes a number of bytes as 1.5 GiB.
+func iec(n float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	for len(units) > 1 && n >= 1024 {
+		n, units = n/1024, units[1:]
+	}
+	if n >= 100 || units[0] == "B" {
+		return fmt.Sprintf("%.0f %s", n, units[0])
+	}
+	return fmt.Sprintf("%.1f %s", n, units[0])
 }
 
 // countedReader counts what is read through it.

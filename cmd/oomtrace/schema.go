@@ -12,11 +12,7 @@ func newSchema() *cobra.Command {
 		Short: "Print the JSON Schema of the report",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			schema, err := report.Schema()
-			if err != nil {
-				return failed(err)
-			}
-			return printed(cmd.OutOrStdout().Write(schema))
+			return printed(cmd.OutOrStdout().Write(report.Schema()))
 		},
 	}
 }

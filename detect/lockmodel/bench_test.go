@@ -11,6 +11,13 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+func BenchmarkTables(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		fromTables()
+	}
+}
+
 func BenchmarkLookup(b *testing.B) {
 	m := Embedded()
 	frames := []string{

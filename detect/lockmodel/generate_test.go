@@ -57,18 +57,14 @@ func TestTables(t *testing.T) {
 
 // source is a Go file with the model as static data.
 func source(m *Model) []byte {
-	var b, lists bytes.Buffer
-	names := map[string]string{}
+	var b bytes.Buffer
+	// Lists stand where they are used, each time anew: a variable for those
+	// that are shared would be copied by code that runs at every start.
 	list := func(l []string) string {
 		if len(l) == 0 {
 			return ""
 		}
-		key := strings.Join(l, "\x00")
-		if names[key] == "" {
-			names[key] = fmt.Sprintf("list%d", len(names)+1)
-			fmt.Fprintf(&lists, "\t%s = %#v\n", names[key], l)
-		}
-		return names[key]
+		return fmt.Sprintf("%#v", l)
 	}
 	field := func(name, value string) {
 		if value != "" {
@@ -122,5 +118,5 @@ func source(m *Model) []byte {
 	}
 	b.WriteString("}\n")
 	return []byte("package lockmodel\n\n// Code generated from the *.lock files by TestTables. DO NOT EDIT.\n\nimport \"github.com/alecthomas/participle/v2/lexer\"\n\n" +
-		b.String() + "\n// The lists of functions and kinds that facts share.\nvar (\n" + lists.String() + ")\n")
+		b.String())
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/graph"
-	"gonum.org/v1/gonum/graph/simple"
 )
 
 // adjacency is a directed graph on the nodes 0 to n-1 as gonum's algorithms
@@ -19,7 +18,7 @@ func (a adjacency) Node(id int64) graph.Node {
 	if id < 0 || id >= int64(len(a)) {
 		return nil
 	}
-	return simple.Node(id)
+	return vertex(id)
 }
 
 // Nodes iterates over all nodes.
@@ -52,8 +51,20 @@ func (a adjacency) Edge(u, v int64) graph.Edge {
 	if !a.HasEdgeFromTo(u, v) {
 		return nil
 	}
-	return simple.Edge{F: simple.Node(u), T: simple.Node(v)}
+	return arc{vertex(u), vertex(v)}
 }
+
+// vertex and arc are those of gonum's package simple, which links all of its
+// linear algebra.
+type vertex int64
+
+func (v vertex) ID() int64 { return int64(v) }
+
+type arc struct{ from, to vertex }
+
+func (a arc) From() graph.Node         { return a.from }
+func (a arc) To() graph.Node           { return a.to }
+func (a arc) ReversedEdge() graph.Edge { return arc{a.to, a.from} }
 
 // walk iterates over a list of nodes, or over 0 to n-1 if list is nil.
 type walk struct {
@@ -79,7 +90,7 @@ func (w *walk) Node() graph.Node {
 	case w.at < 0 || w.at >= w.n:
 		return nil
 	case w.list != nil:
-		return simple.Node(w.list[w.at])
+		return vertex(w.list[w.at])
 	}
-	return simple.Node(w.at)
+	return vertex(w.at)
 }

@@ -47,12 +47,13 @@ var owners = map[string][]string{
 	"github.com/alecthomas/participle":  {"detect/lockmodel"},       // a hundred times slower than a scanner
 	"github.com/google/pprof":           {"report", "cmd/oomtrace"}, // the command has its web interface
 	"github.com/olekukonko/tablewriter": {"report"},
-	"github.com/invopop/jsonschema":     {"report"},
+	"github.com/mattn/go-runewidth":     {"report"},
 	"gonum.org/v1/gonum":                {"detect/waitgraph"},
 	"github.com/spf13/cobra":            {"cmd/oomtrace"},
 	"golang.org/x/term":                 {"cmd/oomtrace"},
 	"github.com/google/go-cmp":          {"internal/golden"},
-	"github.com/rogpeppe/go-internal":   nil, // tests only
+	"github.com/invopop/jsonschema":     nil, // tests only
+	"github.com/rogpeppe/go-internal":   nil,
 	"github.com/santhosh-tekuri":        nil,
 	"pgregory.net/rapid":                nil,
 }
