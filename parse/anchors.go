@@ -1,7 +1,6 @@
 package parse
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/oomtrace/oomtrace/internal/anchor"
@@ -41,10 +40,16 @@ var anchorTexts = []string{
 
 var anchors = sync.OnceValue(func() *anchor.Set { return anchor.New(anchorTexts...) })
 
-// mountAnchors are of lines that are records of their own. A central log has many.
-var mountAnchors = []string{"-fs (", "XFS ("}
-
-// alone tells whether the anchor at the start of data is of a record of one line.
-func alone(data []byte) bool {
-	return bytes.HasPrefix(data, []byte(mountAnchors[0])) || bytes.HasPrefix(data, []byte(mountAnchors[1]))
+// alone tells whether the anchor at the start of line is of a record of one
+// line: a mount, or a stamp that may be the first of a boot. Central logs have
+// many. There must be no other anchor in the line.
+func alone(line []byte) bool {
+	for _, a := range [...]string{"-fs (", "XFS (", "000] "} {
+		if len(line) >= len(a) && string(line[:len(a)]) == a {
+			rest := line[len(a):]
+			at, _, _ := anchors().Scan(rest, 0)
+			return at < 0 || alone(rest[at:])
+		}
+	}
+	return false
 }

@@ -224,8 +224,12 @@ func (cr *chunkReader) search(c *chunk) {
 			break
 		}
 		c.lines += lines
-		c.hits = append(c.hits, hit{start, c.lines, alone(c.data[i:])})
 		n := bytes.IndexByte(c.data[i:], '\n') + 1
+		line := c.data[i:]
+		if n > 0 {
+			line = line[:n-1]
+		}
+		c.hits = append(c.hits, hit{start, c.lines, alone(line)})
 		if n == 0 {
 			at = len(c.data)
 			break

@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -111,6 +113,66 @@ func TestSkim(t *testing.T) {
 	}
 	if skipped < 30_000 {
 		t.Errorf("only %d lines of noise were skipped", skipped)
+	}
+}
+
+// TestSkimParallel reads one long text on several threads, in one, byte by byte,
+// and whole; it has lines that are longer than a chunk.
+func TestSkimParallel(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	var b strings.Builder
+	logs := allLogs(t)
+	for i, name := range slices.Sorted(maps.Keys(logs)) {
+		if strings.Contains(name, "trace") || len(logs[name]) > 100_000 {
+			continue // a trace is read whole, up to the end of the input
+		}
+		b.WriteString(noiseLines("syslog", 300, rnd) + logs[name] + "\n")
+		if i%7 == 0 {
+			b.WriteString(noiseLines("foreign", 50, rnd) + strings.Repeat("x ", rnd.IntN(40_000)) + "\n" + noiseLines("foreign", 50, rnd))
+		}
+	}
+	text := b.String()
+	opt := Options{chunk: 20_000, MaxLine: 10_000}
+	whole := opt
+	whole.whole = true
+	want, wres, _ := skimAll(strings.NewReader(text), whole)
+	long := 0
+	for _, d := range wres.Diagnostics {
+		if d.Code == "long-line" {
+			long++
+		}
+	}
+	if long == 0 {
+		t.Error("no long line")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, threads := range []int{1, 2, 4} {
+		runtime.GOMAXPROCS(threads)
+		got, gres, _ := skimAll(strings.NewReader(text), opt)
+		sameRead(t, fmt.Sprint(threads, " threads"), want, got, wres, gres)
+	}
+	got, gres, _ := skimAll(iotest.OneByteReader(strings.NewReader(text)), opt)
+	sameRead(t, "byte by byte", want, got, wres, gres)
+
+	fail := fmt.Errorf("disk on fire")
+	_, err := read(io.MultiReader(strings.NewReader(text), iotest.ErrReader(fail)), opt, func(Event) {})
+	if err != fail {
+		t.Errorf("error %v, want %v", err, fail)
+	}
+}
+
+// TestIndex holds that lines are where the index says.
+func TestIndex(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	text := noiseLines("dmesg", 300, rnd) + logs(t)["oom-6.1-v2-group.txtar"] + noiseLines("dmesg", 900, rnd) + logs(t)["hung-7.2.txtar"] + noiseLines("dmesg", 900, rnd)
+	_, res, _ := skimAll(strings.NewReader(text), Options{chunk: 8 << 10, MaxLine: 4 << 10})
+	if len(res.Index) < 4 {
+		t.Fatalf("index %v", res.Index)
+	}
+	for _, at := range res.Index {
+		if n := 1 + strings.Count(text[:at.Offset], "\n"); n != at.Line || at.Offset > 0 && text[at.Offset-1] != '\n' {
+			t.Errorf("line %d is not at offset %d: line %d is", at.Line, at.Offset, n)
+		}
 	}
 }
 
