@@ -77,7 +77,7 @@ func (p *parser) chunk(c *chunk) (from int) {
 		if k < len(c.hits) {
 			next, lines = c.hits[k].off, c.hits[k].lines
 		}
-		if next > pos && p.skip.behind >= lookOn && p.quiet() {
+		if p.skip.behind >= lookOn && p.quiet() {
 			if q := overlong(data[:next], pos, p.opt.MaxLine); q >= 0 {
 				next, lines = q, p.res.Lines-base+bytes.Count(data[pos:q], newline)
 			}
