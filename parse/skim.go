@@ -64,6 +64,7 @@ func (p *parser) chunk(c *chunk) (from int) {
 		}
 	}
 	if c.scanned == 0 {
+		p.back(c, pos, pos)
 		p.parse(data, pos, len(data), p.offset)
 		p.skip.behind = 0
 		return len(data)
