@@ -14,6 +14,7 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // allLogs is every log of the tests, by name.
@@ -86,7 +87,7 @@ func sameRead(t *testing.T, what string, want, got []Event, wres, gres Result) {
 	rank(want)
 	rank(got)
 	wres.Index, gres.Index, wres.Framing, gres.Framing = nil, nil, "", ""
-	if d := cmp.Diff(wres, gres); d != "" {
+	if d := cmp.Diff(wres, gres, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("%s: result (-whole +skimmed):\n%s", what, d)
 		return
 	}
@@ -195,7 +196,12 @@ func FuzzSkim(f *testing.F) {
 		// A heading that names a task whose stack a collector could not read has
 		// no anchor: far from all stacks it is passed over.
 		bare := func(e Event) bool { task, ok := e.(*Task); return ok && task.Trace == nil && task.Source == SourceProc }
-		want, got = slices.DeleteFunc(want, bare), slices.DeleteFunc(got, bare)
+		if len(want) > 0 {
+			if want = slices.DeleteFunc(want, bare); len(want) == 0 {
+				gres.Diagnostics = slices.DeleteFunc(gres.Diagnostics, func(d Diagnostic) bool { return d.Code == "no-kernel-records" })
+			}
+		}
+		got = slices.DeleteFunc(got, bare)
 		sameRead(t, "skimmed", want, got, wres, gres)
 	})
 }
