@@ -5,7 +5,6 @@ package anchor
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -83,6 +82,8 @@ type gram struct {
 	offset int    // of the gram in the anchor; -1 if its first byte is the one before the anchor
 	value  uint32 // little endian, 0 where any byte may stand
 	mask   uint32
+
+	frequency float64 // in a log without anchors
 }
 
 const (
@@ -107,58 +108,88 @@ func gramAt(anchor string, offset int) gram {
 	case offset+4 > len(anchor):
 		g.mask = maskLast
 	}
+	g.frequency = g.rate()
 	return g
 }
 
-// load returns the four bytes at an offset of data, where a gram may stand; NUL
-// stands for what is behind the end.
-func load(data []byte, at int) uint32 {
-	if at+4 <= len(data) {
-		return binary.LittleEndian.Uint32(data[at:])
+// window returns the bytes of the anchor that stand in the eight from the gram on,
+// and which these are.
+func (g gram) window() (value, mask uint64) {
+	for i := range 8 {
+		if at := g.offset + i; at >= 0 && at < len(g.anchor) {
+			value |= uint64(g.anchor[at]) << (8 * i)
+			mask |= 0xff << (8 * i)
+		}
 	}
-	var b [4]byte
-	copy(b[:], data[at:])
-	return binary.LittleEndian.Uint32(b[:])
+	return value, mask
 }
 
 // A lookup finds anchors by their grams.
 type lookup struct {
-	grams []gram             // by hash
-	first [hashes + 1]uint16 // index of the first gram of each hash
-	reach int                // the greatest offset of a gram
+	hashed  uint64          // the bytes that all grams have
+	index   [1 << 10]uint16 // by hash of these bytes
+	entries []entry         // the first is for all other hashes
+	reach   int             // the greatest offset of a gram
 }
 
-const hashes = 1 << 8
-
-// hash looks at the two bytes of a gram that are never any.
-func hash(x uint32) uint32 { return (x >> 8 & 0xffff) * 0x9e3779b1 >> 24 }
+// An entry is the grams of one hash, and what the eight bytes from any of them on
+// have in common.
+type entry struct {
+	value, mask uint64
+	grams       []gram
+}
 
 func newLookup(grams []gram) *lookup {
-	l := &lookup{grams: slices.Clone(grams)}
-	slices.SortStableFunc(l.grams, func(a, b gram) int { return cmp.Compare(hash(a.value), hash(b.value)) })
-	for _, g := range l.grams {
-		l.first[hash(g.value)+1]++
+	l := &lookup{hashed: maskFull, entries: make([]entry, 1, 1+len(grams))}
+	l.entries[0].value = 1 // in no bytes, so never
+	for _, g := range grams {
+		l.hashed &= uint64(g.mask)
 		l.reach = max(l.reach, g.offset)
 	}
-	for i := range hashes {
-		l.first[i+1] += l.first[i]
+	for _, g := range grams {
+		h := l.hash(uint64(g.value))
+		value, mask := g.window()
+		if l.index[h] == 0 {
+			l.index[h] = uint16(len(l.entries))
+			l.entries = append(l.entries, entry{value: value, mask: mask})
+		}
+		e := &l.entries[l.index[h]]
+		e.mask &= mask &^ (e.value ^ value)
+		e.value &= e.mask
+		e.grams = append(e.grams, g)
 	}
 	return l
+}
+
+func (l *lookup) hash(x uint64) uint32 { return uint32(x&l.hashed) * 0x9e3779b1 >> 22 }
+
+// at returns the entry of the gram that eight bytes begin with, if there is one.
+// Nearly always it is right that there is.
+func (l *lookup) at(x uint64) (e *entry, ok bool) {
+	e = &l.entries[l.index[l.hash(x)]]
+	return e, x&e.mask == e.value
 }
 
 // begin returns where the leftmost anchor begins that has its gram at an offset
 // of data and does not begin before from, or -1.
 func (l *lookup) begin(data []byte, at, from int) int {
-	x := load(data, at)
-	h := hash(x)
+	var x uint64
+	if at+8 <= len(data) {
+		x = binary.LittleEndian.Uint64(data[at:])
+	} else {
+		var b [8]byte
+		copy(b[:], data[min(at, len(data)):])
+		x = binary.LittleEndian.Uint64(b[:])
+	}
+	e, ok := l.at(x)
+	if !ok {
+		return -1
+	}
 	leftmost := -1
-	for i := l.first[h]; i < l.first[h+1]; i++ {
-		g := &l.grams[i]
-		if x&g.mask != g.value {
-			continue
-		}
+	for i := range e.grams {
+		g := &e.grams[i]
 		begin := at - g.offset
-		if begin < from || leftmost >= 0 && begin >= leftmost || begin > len(data) {
+		if begin < from || leftmost >= 0 && begin >= leftmost {
 			continue
 		}
 		if end := begin + len(g.anchor); end <= len(data) && string(data[begin:end]) == g.anchor {

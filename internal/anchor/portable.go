@@ -31,10 +31,10 @@ func newBigrams(anchors []string) *bigrams {
 	b.lookup = newLookup(grams)
 	// A bucket costs where a first half of one of its grams is followed by a
 	// second half of any, so those with frequent halves go together.
-	slices.SortStableFunc(grams, func(x, y gram) int { return cmp.Compare(y.frequency(0, 4), x.frequency(0, 4)) })
+	slices.SortStableFunc(grams, func(x, y gram) int { return cmp.Compare(y.frequency, x.frequency) })
 	var firsts, seconds [buckets]float64
 	for _, g := range grams {
-		first, second := g.frequency(0, 2), g.frequency(2, 4)
+		first, second := g.half(0), g.half(1)
 		best, least := 0, 0.0
 		for i := range buckets {
 			more := (firsts[i]+first)*(seconds[i]+second) - firsts[i]*seconds[i]
@@ -52,9 +52,9 @@ func newBigrams(anchors []string) *bigrams {
 // rarestOfParity returns the rarest gram of an anchor at an even offset, or at
 // an odd one.
 func rarestOfParity(anchor string, parity int) gram {
-	var rarest gram
-	for offset := -parity; offset == -parity || offset+3 <= len(anchor); offset += 2 {
-		if g := gramAt(anchor, offset); rarest.anchor == "" || g.frequency(0, 4) < rarest.frequency(0, 4) {
+	rarest := gramAt(anchor, -parity)
+	for offset := 2 - parity; offset+3 <= len(anchor); offset += 2 {
+		if g := gramAt(anchor, offset); g.frequency < rarest.frequency {
 			rarest = g
 		}
 	}

@@ -5,6 +5,7 @@ package anchor
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -20,20 +21,19 @@ type teddy struct {
 	tables tables
 }
 
-// tables has the layout that findGrams knows.
+// tables has the layout that sweep knows.
 type tables struct {
-	nibbles [4][2][32]byte       // the buckets by byte of the gram, and by low and high nibble, twice 16
-	hashes  [1 << 12 / 32]uint32 // the hashes of the first three bytes of grams, as bits
+	nibbles [4][2][32]byte // the buckets by byte of the gram, and by low and high nibble, twice 16
 }
 
-// findGrams searches data[from:n] in blocks of 64 bytes, as far as there are
-// blocks with three bytes behind them, for a block where a gram may stand. It
-// returns where the block begins, and a bit for each byte of it where one may; or
-// where the last block ended and 0. Lines and odd are those of the blocks up to
-// there, the one with the gram too.
+// sweep searches n blocks of 64 bytes and reads the three bytes behind them. For
+// each block where grams may stand it stores a mask of the bytes where, and the
+// number of the block. It returns how many it found, and the line feeds of all
+// blocks and whether there is an oddity. n is 1 to 127, and masks and blocks have
+// room for as many.
 //
 //go:noescape
-func findGrams(t *tables, data *byte, n, from int) (at int, candidates uint64, lines int, odd bool)
+func sweep(t *tables, data *byte, n int, masks *uint64, blocks *int) (found, lines int, odd bool)
 
 // newTeddy returns nil if this machine or these anchors cannot be searched so.
 func newTeddy(anchors []string) *teddy {
@@ -49,32 +49,32 @@ func newTeddy(anchors []string) *teddy {
 		options = append(options, o)
 	}
 	t := &teddy{}
-	grams := t.fill(options)
-	t.lookup = newLookup(grams)
-	for _, g := range grams {
-		h := g.value << 8 * 0x9e3779b1 >> 20
-		t.tables.hashes[h/32] |= 1 << (h % 32)
-	}
+	t.lookup = newLookup(t.fill(options))
 	return t
 }
 
 // asciiGrams returns the grams of an anchor that have four bytes, or three in an
-// anchor of three, all ASCII.
+// anchor of three, all ASCII, the rarest first.
 func asciiGrams(anchor string) []gram {
 	var grams []gram
-	for offset := 0; offset == 0 || offset+4 <= len(anchor); offset++ {
+	for offset := 0; offset == 0 || offset+8 <= len(anchor); offset++ {
 		if g := gramAt(anchor, offset); g.value&0x80808080 == 0 {
 			grams = append(grams, g)
 		}
 	}
-	return grams
+	slices.SortStableFunc(grams, func(a, b gram) int { return cmp.Compare(a.frequency, b.frequency) })
+	return grams[:min(len(grams), maxOptions)]
 }
 
 // fill puts one gram of each anchor into a bucket, and returns these grams. A
 // bucket is wrong where each byte has a low and a high nibble of some gram of it,
 // so a gram goes where it adds least of that, the most frequent ones first.
 func (t *teddy) fill(options [][]gram) []gram {
-	slices.SortStableFunc(options, func(a, b []gram) int { return cmp.Compare(rarest(b), rarest(a)) })
+	slices.SortStableFunc(options, func(a, b []gram) int { return cmp.Compare(b[0].frequency, a[0].frequency) })
+	var f frequencies
+	for c := range f {
+		f[c] = frequency(byte(c))
+	}
 	var filled [buckets]bucket
 	var grams []gram
 	for _, o := range options {
@@ -82,12 +82,12 @@ func (t *teddy) fill(options [][]gram) []gram {
 		in, least := -1, 0.0
 		for _, g := range o {
 			for i := range filled {
-				if c := filled[i].cost(g); in < 0 || c < least {
+				if c := exactWeight*g.frequency + filled[i].cost(g, &f); in < 0 || c < least {
 					best, in, least = g, i, c
 				}
 			}
 		}
-		filled[in].add(best)
+		filled[in].add(best, &f)
 		grams = append(grams, best)
 	}
 	for i := range filled {
@@ -104,17 +104,13 @@ func (t *teddy) fill(options [][]gram) []gram {
 	return grams
 }
 
-func rarest(grams []gram) float64 {
-	f := 1.0
-	for _, g := range grams {
-		f = min(f, g.frequency(0, 4))
-	}
-	return f
-}
+var maxOptions = 100
+var exactWeight = 1.0
 
 // A bucket is the nibbles of its grams, at each of the four places.
 type bucket struct {
-	places [4]place
+	places    [4]place
+	frequency float64 // of four bytes that look like one of the grams
 }
 
 type place struct {
@@ -124,33 +120,35 @@ type place struct {
 	ofHigh    [8]float64
 }
 
+type frequencies [128]float64 // of ASCII
+
 // with returns the frequency that the bytes of a place would have with one more.
-func (p *place) with(c byte) float64 {
-	low, high := c&15, c>>4
-	f := p.frequency
+func (p *place) with(c byte, f *frequencies) float64 {
+	low, high := c&15, c>>4&7
+	then := p.frequency
 	if p.low>>low&1 == 0 {
-		f += p.ofLow[low]
+		then += p.ofLow[low]
 	}
 	if p.high>>high&1 == 0 {
-		f += p.ofHigh[high]
+		then += p.ofHigh[high]
 		if p.low>>low&1 == 0 {
-			f += frequency(c)
+			then += f[c&127]
 		}
 	}
-	return f
+	return then
 }
 
-func (p *place) add(c byte) {
-	p.frequency = p.with(c)
-	low, high := c&15, c>>4
+func (p *place) add(c byte, f *frequencies) {
+	p.frequency = p.with(c, f)
+	low, high := c&15, c>>4&7
 	if p.low>>low&1 == 0 {
 		for h := range p.ofHigh {
-			p.ofHigh[h] += frequency(byte(h<<4) | low)
+			p.ofHigh[h] += f[byte(h<<4)|low]
 		}
 	}
 	if p.high>>high&1 == 0 {
 		for l := range p.ofLow {
-			p.ofLow[l] += frequency(high<<4 | byte(l))
+			p.ofLow[l] += f[high<<4|byte(l)]
 		}
 	}
 	p.low |= 1 << low
@@ -158,76 +156,127 @@ func (p *place) add(c byte) {
 }
 
 // cost tells how much more often the bucket would be hit with a gram added.
-func (b *bucket) cost(g gram) float64 {
-	now, then := 1.0, 1.0
+func (b *bucket) cost(g gram, f *frequencies) float64 {
+	then := 1.0
 	for i := range b.places {
 		p := &b.places[i]
-		now *= p.frequency
 		if g.mask>>(8*i)&0xff != 0 {
-			then *= p.with(byte(g.value >> (8 * i)))
+			then *= p.with(byte(g.value>>(8*i)), f)
 		}
 	}
-	return then - now
+	return then - b.frequency
 }
 
-func (b *bucket) add(g gram) {
+func (b *bucket) add(g gram, f *frequencies) {
+	b.frequency = 1
 	for i := range b.places {
 		p := &b.places[i]
 		if g.mask>>(8*i)&0xff != 0 {
-			p.add(byte(g.value >> (8 * i)))
+			p.add(byte(g.value>>(8*i)), f)
 		} else { // any byte
 			p.low, p.high, p.frequency = 0xffff, 0xffff, 1
 		}
+		b.frequency *= p.frequency
 	}
 }
 
-// blockLen is how many bytes findGrams looks at in one step, lookahead how many
-// more it reads.
+// blockLen is how many bytes sweep looks at in one step.
 const (
-	blockLen  = 64
-	lookahead = 3
+	blockLen   = 64
+	lookahead  = 8 // from the last byte of a block and the one behind it
+	fewBlocks  = 4
+	manyBlocks = 64
 )
 
 func (t *teddy) scan(data []byte, from int) (at, lines int, odd bool) {
-	at, lines, odd, searched := t.search(data, data, 0, from, from)
-	if at >= 0 || searched == len(data) {
-		return at, lines, odd
+	q := quest{teddy: t, data: data, from: from, at: -1, searched: from}
+	var masks [fewBlocks]uint64
+	var numbers [fewBlocks]int
+	if n := q.blocks(data); n > 0 && !q.search(data[from:], min(n, fewBlocks), masks[:], numbers[:]) {
+		q.searchMany()
 	}
-	var rest [2*blockLen + lookahead]byte // what is too short for a block and what follows it
-	for i := copy(rest[:], data[searched:]); i < len(rest); i++ {
-		rest[i] = ' '
+	if q.at < 0 && q.searched < len(data) {
+		// Too short for a block and what follows it.
+		var rest [2*blockLen + lookahead]byte
+		for i := copy(rest[:], data[q.searched:]); i < len(rest); i++ {
+			rest[i] = ' '
+		}
+		q.search(rest[:], 2, masks[:], numbers[:])
 	}
-	at, more, moreOdd, _ := t.search(data, rest[:], searched, searched, from)
-	return at, lines + more, odd || moreOdd
+	return q.at, q.lines, q.odd
 }
 
-// search finds the first anchor whose gram begins in a block of window, which
-// stands for data from base on, and tells how much it searched.
-func (t *teddy) search(data, window []byte, base, start, from int) (at, lines int, odd bool, searched int) {
-	for p := start - base; p < len(window); p += blockLen {
-		var candidates uint64
-		var n int
-		var o bool
-		p, candidates, n, o = findGrams(&t.tables, &window[0], len(window), p)
-		lines += n
-		odd = odd || o
-		if candidates == 0 {
-			return -1, lines, odd, min(base+p, len(data))
+// A quest is one search.
+type quest struct {
+	*teddy
+	data     []byte
+	from     int
+	at       int // the anchor, or -1
+	searched int // as far as this data is searched, and lines are counted
+	lines    int
+	odd      bool
+}
+
+// blocks tells how many blocks there are still to search.
+func (q *quest) blocks(data []byte) int { return (len(data) - q.searched - lookahead) / blockLen }
+
+// searchMany searches the blocks of data: few at first, for in some data anchors
+// are close together, and what is searched behind one is in vain.
+func (q *quest) searchMany() {
+	var masks [manyBlocks]uint64
+	var numbers [manyBlocks]int
+	for n := 2 * fewBlocks; ; n = min(2*n, manyBlocks) {
+		n := min(n, q.blocks(q.data))
+		if n <= 0 || q.search(q.data[q.searched:], n, masks[:], numbers[:]) {
+			return
 		}
-		at := -1
-		for ; candidates != 0; candidates &= candidates - 1 {
-			place := base + p + bits.TrailingZeros64(candidates)
-			if begin := t.lookup.begin(data, place, from); begin >= 0 && (at < 0 || begin < at) {
-				at = begin
-			}
-		}
-		if at < 0 {
+	}
+}
+
+// search searches n blocks of window, the data from where they are searched, and
+// tells whether it found an anchor.
+func (q *quest) search(window []byte, n int, masks []uint64, numbers []int) bool {
+	found, lines, odd := sweep(&q.tables, &window[0], n, &masks[0], &numbers[0])
+	start := q.searched
+	end := min(start+n*blockLen, len(q.data))
+	for i, mask := range masks[:found] {
+		block := window[numbers[i]*blockLen:][:blockLen+lookahead]
+		// Most blocks have one or two, most of them by chance. There are no
+		// branches that would depend on that. Without a second one the first
+		// byte of the next block is looked at.
+		first := bits.TrailingZeros64(mask)
+		mask &= mask - 1
+		second := bits.TrailingZeros64(mask)
+		mask &= mask - 1
+		_, ok1 := q.lookup.at(binary.LittleEndian.Uint64(block[first:]))
+		_, ok2 := q.lookup.at(binary.LittleEndian.Uint64(block[second:]))
+		if !ok1 && !ok2 && mask == 0 {
 			continue
 		}
-		end := base + p + blockLen
-		at = t.lookup.leftmost(data, at, end-1, 1, from)
-		lines -= bytes.Count(data[at:min(end, len(data))], []byte{'\n'})
-		return at, lines, odd && hasOddity(data[from:at]), end
+		mask = masks[i]
+		for ; mask != 0; mask &= mask - 1 {
+			place := start + numbers[i]*blockLen + bits.TrailingZeros64(mask)
+			if q.at >= 0 && place-q.lookup.reach >= q.at {
+				break
+			}
+			if begin := q.lookup.begin(q.data, place, q.from); begin >= 0 && (q.at < 0 || begin < q.at) {
+				q.at = begin
+			}
+		}
 	}
-	return -1, lines, odd, min(base+len(window), len(data))
+	q.searched = end
+	if q.at < 0 {
+		q.lines += lines
+		q.odd = q.odd || odd
+		return false
+	}
+	q.at = q.lookup.leftmost(q.data, q.at, end-1, 1, q.from)
+	if q.at < start {
+		q.lines -= bytes.Count(q.data[q.at:start], []byte{'\n'})
+		q.odd = q.odd && hasOddity(q.data[q.from:q.at])
+	} else {
+		q.lines += bytes.Count(q.data[start:q.at], []byte{'\n'})
+		q.odd = q.odd || odd && hasOddity(q.data[start:q.at])
+	}
+	return true
 }

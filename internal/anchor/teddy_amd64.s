@@ -50,18 +50,15 @@ GLOBL escape<>(SB), RODATA|NOPTR, $32
 	VPAND    Y3, result, result     \
 	VPAND    Y2, result, result
 
-// func findGrams(t *tables, data *byte, n, from int) (at int, candidates uint64, lines int, odd bool)
-TEXT ·findGrams(SB), NOSPLIT, $0-57
+// func sweep(t *tables, data *byte, n int, masks *uint64, blocks *int) (found, lines int, odd bool)
+TEXT ·sweep(SB), NOSPLIT, $0-57
 	MOVQ t+0(FP), DI
-	MOVQ data+8(FP), DX
+	MOVQ data+8(FP), SI
 	MOVQ n+16(FP), CX
-	MOVQ from+24(FP), SI
-	SUBQ SI, CX
-	ADDQ DX, SI          // SI: the block
-	SUBQ $3, CX
-	SARQ $6, CX          // CX: blocks left
-	XORQ BX, BX          // BX: lines
-	XORQ AX, AX          // AX: candidates
+	MOVQ masks+24(FP), R8
+	MOVQ blocks+32(FP), R9
+	XORQ R10, R10 // R10: the block
+	XORQ R11, R11 // R11: found
 	VMOVDQU 0(DI), Y8
 	VMOVDQU 32(DI), Y9
 	VMOVDQU 64(DI), Y10
@@ -72,88 +69,42 @@ TEXT ·findGrams(SB), NOSPLIT, $0-57
 	VMOVDQU 224(DI), Y15
 	VPBROADCASTQ nibble<>(SB), Y7
 	VPBROADCASTQ feed<>(SB), Y6
+	VPXOR    Y5, Y5, Y5
 	VPCMPEQB Y4, Y4, Y4
-
-stretch: // of as many blocks as a byte can count: two line feeds in each
-	VPXOR Y5, Y5, Y5
-	MOVQ  CX, R8
-	CMPQ  R8, $127
-	JLE   short
-	MOVQ  $127, R8
-short:
-	TESTQ R8, R8
-	JLE   done
-	SUBQ  R8, CX
 
 	PCALIGN $64
 block:
 	HALF(0, Y0)
 	HALF(32, Y1)
-	VPOR  Y0, Y1, Y2
-	VPTEST Y2, Y2
-	JNZ   candidates
-next:
-	ADDQ  $64, SI
-	DECQ  R8
-	JNZ   block
-
-	VPXOR   Y2, Y2, Y2
-	VPSADBW Y2, Y5, Y5
-	VEXTRACTI128 $1, Y5, X3
-	VPADDQ  X3, X5, X5
-	VPSHUFD $0x4e, X5, X3
-	VPADDQ  X3, X5, X5
-	VMOVQ   X5, R9
-	ADDQ    R9, BX
-	JMP     stretch
-
-candidates:
 	VPXOR     Y2, Y2, Y2
 	VPCMPEQB  Y2, Y0, Y0
 	VPCMPEQB  Y2, Y1, Y1
 	VPMOVMSKB Y0, AX
-	VPMOVMSKB Y1, R9
-	SHLQ      $32, R9
-	ORQ       R9, AX
-	NOTQ      AX         // AX: where a gram may stand
-	MOVQ      AX, R10
-filter: // most are chance: is there a gram with these three bytes?
-	BSFQ  R10, R9
-	MOVL  (SI)(R9*1), R9
-	SHLL  $8, R9
-	IMULL $0x9e3779b1, R9
-	SHRL  $20, R9
-	MOVL  R9, R11
-	SHRL  $5, R11
-	MOVL  256(DI)(R11*4), R11
-	BTL   R9, R11
-	JCS   found
-	LEAQ  -1(R10), R9
-	ANDQ  R9, R10
-	JNZ   filter
-	XORQ  AX, AX
-	JMP   next
+	VPMOVMSKB Y1, BX
+	SHLQ  $32, BX
+	ORQ   BX, AX
+	NOTQ  AX
+	MOVQ  AX, (R8)(R11*8)  // overwritten if 0: what data look like decides, no
+	MOVQ  R10, (R9)(R11*8) // branch could be foretold
+	NEGQ  AX               // carries unless 0
+	ADCQ  $0, R11
+	ADDQ  $64, SI
+	INCQ  R10
+	CMPQ  R10, CX
+	JLT   block
 
-found: // the block is in the count, as its caller knows
 	VPXOR   Y2, Y2, Y2
 	VPSADBW Y2, Y5, Y5
 	VEXTRACTI128 $1, Y5, X3
 	VPADDQ  X3, X5, X5
 	VPSHUFD $0x4e, X5, X3
 	VPADDQ  X3, X5, X5
-	VMOVQ   X5, R9
-	ADDQ    R9, BX
-	MOVQ    R10, AX
-
-done:
-	VPXOR     Y2, Y2, Y2
+	VMOVQ   X5, BX
 	VPCMPEQB  Y2, Y4, Y4
-	VPMOVMSKB Y4, R9
-	TESTL     R9, R9
-	SETNE     odd+56(FP)
-	SUBQ      DX, SI
-	MOVQ      SI, at+32(FP)
-	MOVQ      AX, candidates+40(FP)
-	MOVQ      BX, lines+48(FP)
+	VPMOVMSKB Y4, AX
+	TESTL AX, AX
+	SETNE odd+56(FP)
+	MOVQ  R11, found+40(FP)
+	MOVQ  BX, lines+48(FP)
 	VZEROUPPER
 	RET
