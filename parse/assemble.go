@@ -16,7 +16,8 @@ type assembler struct {
 	hung  *HungTask
 	task  *openTask  // the last task header, until its trace has ended
 	hdr   *openTask  // "CPU: 1 PID: 104 Comm: x": whose trace comes next
-	tr    *openTrace // the call trace being read
+	tr    *openTrace // the call trace being read: &open, or nil
+	open  openTrace
 	locks *Locks
 	splat *openSplat
 	dump  *openDump

@@ -72,6 +72,7 @@ type parser struct {
 	streams map[streamKey]*assembler
 	cur     *assembler // where the last line went
 	names   map[string]string
+	frames  [][]Frame // buffers, see addFrame
 
 	boots    map[string]*bootState // by host
 	bootHost *bootState            // of the last line

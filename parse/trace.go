@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -93,7 +94,8 @@ func (a *assembler) owner() *openTask {
 func (a *assembler) openTrace(ln *line, t *openTask, mark int) {
 	tr := &Trace{Mark: mark, IP: a.ip, UserRegs: a.userRegs}
 	a.ip, a.userRegs = nil, false
-	a.tr = &openTrace{Trace: tr, task: t, first: ln.no, suspect: a.mix.owing(ln)}
+	a.open = openTrace{Trace: tr, task: t, first: ln.no, suspect: a.mix.owing(ln)}
+	a.tr = &a.open
 	if t != nil {
 		t.Trace = tr
 		a.touch(&t.Meta, ln)
@@ -216,7 +218,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	if c := info.callee; c != nil && (len(t.Frames) == 0 || t.Frames[len(t.Frames)-1].Func != c.Func) {
 		c.Context, c.Line = t.ctx, ln.no
 		c.Func = a.p.name(c.Func)
-		t.Frames = append(t.Frames, *c)
+		a.p.addFrame(t.Trace, c)
 	}
 	if f.HasAddr && a.p.opt.Symbols != nil || f.HasOffset && a.p.opt.Symbols != nil {
 		a.p.symbolize(&f)
@@ -228,15 +230,39 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	} else if f.Module == "" {
 		f.BuildID = a.buildID
 	}
-	if t.Frames == nil {
-		t.Frames = make([]Frame, 0, 24)
-	}
-	t.Frames = append(t.Frames, f)
+	a.p.addFrame(t.Trace, &f)
 	if f.Reliable && t.ctx == ContextTask && f.Func != "" && outermost(f.Func) {
 		t.done, t.Complete, a.mix.ends = true, true, true
 	}
 	a.touchTrace(ln)
 	return true
+}
+
+// addFrame adds a frame to an open trace. Its frames stand in a buffer that
+// traces pass on, and are copied at their exact size when it ends.
+func (p *parser) addFrame(t *Trace, f *Frame) {
+	if t.Frames == nil {
+		if n := len(p.frames); n > 0 {
+			t.Frames, p.frames = p.frames[n-1], p.frames[:n-1]
+		} else {
+			t.Frames = make([]Frame, 0, 64)
+		}
+	}
+	t.Frames = append(t.Frames, *f)
+}
+
+// settle gives a trace that has ended frames of its own.
+func (p *parser) settle(t *Trace) {
+	if buf := t.Frames; buf != nil {
+		t.Frames = slices.Clone(buf)
+		p.freeFrames(buf)
+	}
+}
+
+func (p *parser) freeFrames(buf []Frame) {
+	if cap(buf) > 0 && cap(buf) <= 1024 && len(p.frames) < 8 {
+		p.frames = append(p.frames, buf[:0])
+	}
 }
 
 // stray accounts for a frame that becomes part of no event: it stands where no
@@ -269,6 +295,7 @@ func (a *assembler) garble(t *openTrace) {
 	for i := range t.Frames {
 		a.stray(&line{no: t.Frames[i].Line}, &t.Frames[i])
 	}
+	a.p.freeFrames(t.Frames)
 	t.garbled, t.Mixed, t.Frames = true, true, nil
 }
 
@@ -305,6 +332,7 @@ func (a *assembler) endTrace(cut bool) {
 		return
 	}
 	a.tr = nil
+	a.p.settle(t.Trace)
 	if cut && !t.paste {
 		a.drop = a.drop || !t.done
 		a.mix.cut(a, t)
