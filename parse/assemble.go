@@ -195,11 +195,12 @@ func (a *assembler) walk(ln *line, s string) {
 	if s[0] == 'E' && strings.HasPrefix(s, "EEH: [") { // powerpc
 		s = s[5:]
 	}
-	if f, info := scanFrame(s); info.kind != notFrame {
+	var f Frame
+	if info := scanFrame(s, &f); info.kind != notFrame {
 		if info.kind == frameFull && f.Reliable {
 			a.p.res.More.Frames++
 		}
-		if a.frameLine(ln, f, info) {
+		if a.frameLine(ln, &f, info) {
 			return
 		}
 	}

@@ -100,9 +100,9 @@ func denseParts(t testing.TB) []densePart {
 	const killed = "Memory cgroup out of memory: Killed process 103 (java) total-vm:35164kB, anon-rss:33120kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:104kB oom_score_adj:0"
 	var frames, rows, stats []string
 	for i, l := range denseLines() {
-		_, info := scanFrame(l)
+		_, frame := ParseFrame(l)
 		switch t := trim(l); {
-		case info.kind == frameFull:
+		case frame:
 			if len(frames)%20 == 0 {
 				frames = append(frames, "task:java            state:D stack:0     pid:"+itoa(100+i)+" ppid:2950   flags:0x00000002", "Call Trace:")
 			}

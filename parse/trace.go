@@ -36,8 +36,9 @@ func (a *assembler) takeCallTrace(ln *line, s string) bool {
 	a.p.res.Records.CallTrace++
 	if i := strings.IndexByte(s, ':'); s[0] != 'E' && i+2 < len(s) { // its first frame on the same line
 		defer func(rest string) {
-			if f, info := scanFrame(rest); info.kind != notFrame {
-				a.frameLine(ln, f, info)
+			var f Frame
+			if info := scanFrame(rest, &f); info.kind != notFrame {
+				a.frameLine(ln, &f, info)
 			}
 		}(s[i+1:])
 	}
@@ -115,7 +116,7 @@ func (a *assembler) openOOMTrace(ln *line, mark int) {
 }
 
 // frameLine takes a frame, or a mark among frames.
-func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
+func (a *assembler) frameLine(ln *line, f *Frame, info frameInfo) bool {
 	t := a.tr
 	if t == nil {
 		switch info.kind {
@@ -137,7 +138,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 			return false
 		}
 		if a.drop || a.strayFrame(ln) {
-			a.stray(ln, &f)
+			a.stray(ln, f)
 			return true
 		}
 		a.openBare(ln, info)
@@ -169,7 +170,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 		}
 		return true
 	case frameHalf:
-		t.half, t.isHalf = f, true
+		t.half, t.isHalf = *f, true
 		a.touchTrace(ln)
 		return true
 	}
@@ -190,7 +191,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	if t.done && f.Reliable && !continuesEnd(f.Func) {
 		t.Mixed = true // another context's frame
-		a.stray(ln, &f)
+		a.stray(ln, f)
 		if f.Func != "" && outermost(f.Func) {
 			a.mix.paid(false)
 		}
@@ -206,13 +207,13 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 		t.scheduled = true
 	}
 	if t.garbled {
-		a.stray(ln, &f)
+		a.stray(ln, f)
 		a.touchTrace(ln)
 		return true
 	}
 	t.proc = t.proc || info.proc
 	if len(t.Frames) >= a.p.opt.MaxFrames {
-		a.stray(ln, &f)
+		a.stray(ln, f)
 		return true
 	}
 	if c := info.callee; c != nil && (len(t.Frames) == 0 || t.Frames[len(t.Frames)-1].Func != c.Func) {
@@ -221,7 +222,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 		a.p.addFrame(t.Trace, c)
 	}
 	if f.HasAddr && a.p.opt.Symbols != nil || f.HasOffset && a.p.opt.Symbols != nil {
-		a.p.symbolize(&f)
+		a.p.symbolize(f)
 	}
 	f.Context, f.Line = t.ctx, ln.no
 	f.Func, f.Module = a.p.name(f.Func), a.p.name(f.Module)
@@ -230,7 +231,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	} else if f.Module == "" {
 		f.BuildID = a.buildID
 	}
-	a.p.addFrame(t.Trace, &f)
+	a.p.addFrame(t.Trace, f)
 	if f.Reliable && t.ctx == ContextTask && f.Func != "" && outermost(f.Func) {
 		t.done, t.Complete, a.mix.ends = true, true, true
 	}
@@ -501,8 +502,11 @@ func (a *assembler) interruptLine(ln *line, s string) bool {
 		if v, _, ok := leadHex(at[2:]); ok && v < 1<<63 {
 			t.UserRegs, t.done, t.Complete = true, true, true
 		}
-	} else if f, info := scanFrame(at); ok && info.kind == frameFull && !t.done {
-		return a.frameLine(ln, f, info)
+	} else if ok && !t.done {
+		var f Frame
+		if info := scanFrame(at, &f); info.kind == frameFull {
+			return a.frameLine(ln, &f, info)
+		}
 	}
 	a.touchTrace(ln)
 	return true
