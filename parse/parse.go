@@ -73,6 +73,7 @@ type parser struct {
 	cur     *assembler // where the last line went
 	names   map[string]string
 	frames  [][]Frame // buffers, see addFrame
+	freeOOM *oomBuf
 
 	boots    map[string]*bootState // by host
 	bootHost *bootState            // of the last line
