@@ -204,7 +204,7 @@ func (a *assembler) splatLine(ln *line, s string) bool {
 // starts tells whether s begins a record that ends a lockdep report.
 func starts(s string) bool {
 	for _, k := range kindIndex[s[0]] {
-		if k.name != "lockdep" && k.name != "lockdep-off" && strings.HasPrefix(s, k.literal) {
+		if k.name != "lockdep" && k.name != "lockdep-off" && k.begins(s) {
 			return true
 		}
 	}

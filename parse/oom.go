@@ -525,12 +525,11 @@ func (o *openOOM) row(p *parser, s string, no int) bool {
 			c.Comm = p.name(strings.TrimPrefix(rest, " "))
 			break
 		}
-		var w string
-		w, rest = field(rest)
-		n, ok := allInt(w)
-		if !ok {
+		n, r, ok := leadInt(trimLeft(rest))
+		if !ok || r != "" && r[0] != ' ' && r[0] != '\t' {
 			return false
 		}
+		rest = r
 		switch col {
 		case colUID:
 			c.UID = n

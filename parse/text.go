@@ -156,6 +156,27 @@ func keep(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
+// nameSlot is a hash of s for parser.lastNames. The names of functions begin
+// and end alike, seldom both.
+func nameSlot(s string) uint64 {
+	n := len(s)
+	h := uint64(n)
+	if n >= 8 {
+		h = (h ^ load64(s)) * 0x9e3779b97f4a7c15
+		h ^= h>>32 ^ load64(s[n-8:])
+	} else {
+		for i := range n {
+			h = h<<8 | uint64(s[i])
+		}
+	}
+	return h * 0x9e3779b97f4a7c15 >> (64 - 9)
+}
+
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
 // commPid splits "COMM:PID" or "COMM/PID" at the last separator; a comm may
 // hold any byte.
 func commPid(s string, sep byte) (comm string, pid int, ok bool) {

@@ -427,57 +427,65 @@ func (a *assembler) rip(ln *line, s string) {
 	}
 }
 
-// isReg recognises register lines of x86 and arm64, "Code:", "Hardware name:"
-// and the like, and lines of raw stack words (.. 4.8).
+// regWords stand in front of a colon in register dumps of x86 and arm64, "Code:",
+// "Hardware name:" and the like.
+var regWords = [...]string{
+	"RIP", "RSP", "RAX", "RBX", "RCX", "RDX", "RBP", "RSI", "RDI", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
+	"FS", "GS", "CS", "DS", "ES", "SS", "CR0", "CR2", "DR0", "DR3", "PKRU", "EFLAGS", "ORIG_RAX", "Code", "Stack",
+	"EIP", "EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP",
+	"NIP", "LR", "REGS", "MSR", "CFAR", "CTR", "GPR00", "GPR04", "GPR08", "GPR12", "GPR16", "GPR20", "GPR24", "GPR28", "TRAP", // ppc
+	"Krnl PSW", "User PSW", "Krnl GPRS", "User GPRS", "Krnl Code", "User Code", // s390
+	"epc", "ra", "gp", "tp", "t0", "s1", "a1", "a4", "a7", "s4", "s7", "s10", "t5", "status", // riscv, mips
+	"Status", "Cause", "BadVA", "PrId", "Hi", "Lo", "Acx", "Flags", "Control", "xPSR", "fp", "ip", "Stack from", "r10",
+	"Hardware name", "Modules linked in", "Tainted", "pc", "lr", "sp", "pstate", "Process", "last sysfs file",
+}
+
+// regPhrases begin other lines of such dumps; sp= and bsp= are ia64's.
+var regPhrases = [...]string{"LR [", "LR = ", "LR is at ", "NIP [", "PC is at ", "Exception stack(", "EIP is at ", "sp=", "bsp=", "Dumping ftrace", "---[ end trace"}
+
+// regIndex has both by first byte.
+var regIndex [256]struct{ words, phrases []string }
+
+func init() {
+	for _, w := range regWords {
+		regIndex[w[0]].words = append(regIndex[w[0]].words, w)
+	}
+	for _, w := range regPhrases {
+		regIndex[w[0]].phrases = append(regIndex[w[0]].phrases, w)
+	}
+}
+
+// isReg recognises lines of a register dump, and lines of raw stack words
+// (.. 4.8).
 func isReg(s string) bool {
-	i := strings.IndexByte(s, ':')
-	if i > 0 && i < 24 {
-		switch w := trimRight(s[:i]); w {
-		case "RIP", "RSP", "RAX", "RBX", "RCX", "RDX", "RBP", "RSI", "RDI", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
-			"FS", "GS", "CS", "DS", "ES", "SS", "CR0", "CR2", "DR0", "DR3", "PKRU", "EFLAGS", "ORIG_RAX", "Code", "Stack",
-			"EIP", "EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP",
-			"NIP", "LR", "REGS", "MSR", "CFAR", "CTR", "GPR00", "GPR04", "GPR08", "GPR12", "GPR16", "GPR20", "GPR24", "GPR28", "TRAP", // ppc
-			"Krnl PSW", "User PSW", "Krnl GPRS", "User GPRS", "Krnl Code", "User Code", // s390
-			"epc", "ra", "gp", "tp", "t0", "s1", "a1", "a4", "a7", "s4", "s7", "s10", "t5", "status", // riscv, mips
-			"Status", "Cause", "BadVA", "PrId", "Hi", "Lo", "Acx", "Flags", "Control", "xPSR", "fp", "ip", "Stack from", "r10",
-			"Hardware name", "Modules linked in", "Tainted", "pc", "lr", "sp", "pstate", "Process", "last sysfs file":
-			return true
-		default:
-			if (w[0] == 'x' || w[0] == 'r') && len(w) <= 3 && len(w) > 1 && isDigit(w[1]) {
+	c := s[0]
+	at := &regIndex[c]
+	if at.words != nil || c == 'x' || c == 'r' {
+		if i := strings.IndexByte(s[:min(len(s), 24)], ':'); i > 0 {
+			w := trimRight(s[:i])
+			for _, x := range at.words {
+				if len(x) == len(w) && x[len(x)-1] == w[len(w)-1] && x == w {
+					return true
+				}
+			}
+			if (c == 'x' || c == 'r') && len(w) <= 3 && len(w) > 1 && isDigit(w[1]) {
 				return true
 			}
 		}
 	}
-	switch s[0] {
-	case 'L':
-		if strings.HasPrefix(s, "LR [") || strings.HasPrefix(s, "LR = ") || strings.HasPrefix(s, "LR is at ") {
+	for _, p := range at.phrases {
+		if strings.HasPrefix(s, p) {
 			return true
 		}
-	case 'N':
-		if strings.HasPrefix(s, "NIP [") {
-			return true
-		}
-	case 'P':
-		if strings.HasPrefix(s, "PC is at ") {
-			return true
-		}
-	case 'E':
-		if strings.HasPrefix(s, "Exception stack(") || strings.HasPrefix(s, "EIP is at ") {
-			return true
-		}
-	case 's', 'b':
-		if strings.HasPrefix(s, "sp=") || strings.HasPrefix(s, "bsp=") { // ia64
-			return true
-		}
-	}
-	if strings.HasPrefix(s, "FS:  ") || strings.HasPrefix(s, "Dumping ftrace") || strings.HasPrefix(s, "---[ end trace") {
-		return true
 	}
 	return stackWords(s)
 }
 
 // instruction finds where a register dump says the CPU was.
 func instruction(s string) (string, bool) {
+	if strings.IndexByte("PEpN", s[0]) < 0 {
+		return "", false
+	}
 	for _, p := range [...]string{"PC is at ", "EIP is at ", "pc : ", "NIP ["} {
 		if r, ok := strings.CutPrefix(s, p); ok {
 			if p == "NIP [" {
