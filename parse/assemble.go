@@ -16,7 +16,8 @@ type assembler struct {
 	hung  *HungTask
 	task  *openTask  // the last task header, until its trace has ended
 	hdr   *openTask  // "CPU: 1 PID: 104 Comm: x": whose trace comes next
-	tr    *openTrace // the call trace being read
+	tr    *openTrace // the call trace being read: &open, or nil
+	open  openTrace
 	locks *Locks
 	splat *openSplat
 	dump  *openDump
@@ -83,17 +84,19 @@ const maxText = 300
 // touch makes ln a part of the record m.
 func (a *assembler) touch(m *Meta, ln *line) {
 	a.p.touched = ln.no
-	st := Stamp{Boot: ln.boot, HasBoot: ln.hasBoot, Wall: ln.wall}
 	if m.Span.First == 0 {
 		m.Span = Span{Input: a.p.opt.Input, First: ln.no}
-		m.Stamp = st
+		m.Stamp = Stamp{Boot: ln.boot, HasBoot: ln.hasBoot, Wall: ln.wall}
 		m.Seq = a.p.seq
 		m.Host, m.Caller = a.key.host, a.key.caller
 		s := trim(ln.text)
 		m.Text = keep(s[:min(len(s), maxText)])
 	}
 	m.Span.First, m.Span.Last = min(m.Span.First, ln.no), max(m.Span.Last, ln.no)
-	m.End = st
+	m.End.Boot, m.End.HasBoot = ln.boot, ln.hasBoot
+	if m.End.Wall != ln.wall { // a string costs a write barrier
+		m.End.Wall = ln.wall
+	}
 }
 
 // line drops what comes twice, as where two agents log one console. A frame of
@@ -103,7 +106,7 @@ func (a *assembler) line(ln *line) {
 	s := trim(ln.text)
 	if len(a.pend) == 0 {
 		switch {
-		case s != a.same || ln.boot != a.sameBoot || s == "":
+		case ln.boot != a.sameBoot || s != a.same || s == "":
 			if a.twice > 0 {
 				a.twice--
 			}
@@ -194,11 +197,12 @@ func (a *assembler) walk(ln *line, s string) {
 	if s[0] == 'E' && strings.HasPrefix(s, "EEH: [") { // powerpc
 		s = s[5:]
 	}
-	if f, info := scanFrame(s); info.kind != notFrame {
+	var f Frame
+	if info := scanFrame(s, &f); info.kind != notFrame {
 		if info.kind == frameFull && f.Reliable {
 			a.p.res.More.Frames++
 		}
-		if a.frameLine(ln, f, info) {
+		if a.frameLine(ln, &f, info) {
 			return
 		}
 	}
@@ -220,14 +224,14 @@ func (a *assembler) walk(ln *line, s string) {
 // start asks the kinds whether a record starts here.
 func (a *assembler) start(ln *line, s string) bool {
 	for _, k := range kindIndex[s[0]] {
-		if strings.HasPrefix(s, k.literal) && k.take(a, ln, s) {
+		if k.begins(s) && k.take(a, ln, s) {
 			return true
 		}
 	}
 	if isDigit(s[0]) && a.takeLocks(ln, s) {
 		return true
 	}
-	if strings.Contains(s, " invoked oom-killer") && a.takeOOM(ln, s) {
+	if invoked(s) && a.takeOOM(ln, s) {
 		return true
 	}
 	if n := len(s); n > 30 && s[n-10] == '0' && s[n-9] == 'x' || n > 40 && s[n-18] == '0' && s[n-17] == 'x' {
@@ -237,6 +241,12 @@ func (a *assembler) start(ln *line, s string) bool {
 		return a.takeSuppressed(ln, s)
 	}
 	return false
+}
+
+// invoked tells whether s is dump_header's first line, or quotes it.
+func invoked(s string) bool {
+	i := strings.Index(s, "oom-killer") // its first byte is rarer than a blank
+	return i > 0 && strings.Contains(s[max(0, i-len(" invoked ")):], " invoked oom-killer")
 }
 
 // blank is an empty line. It ends a pasted stack.

@@ -176,7 +176,7 @@ func (a *assembler) debuggerFrame(ln *line, s string) bool {
 	if len(t.Frames) < a.p.opt.MaxFrames {
 		f.Line, f.Context = ln.no, t.ctx
 		f.Func, f.Module = a.p.name(f.Func), a.p.name(f.Module)
-		t.Frames = append(t.Frames, f)
+		a.p.addFrame(t.Trace, &f)
 	}
 	if f.Func != "" && outermost(f.Func) {
 		t.Complete = true

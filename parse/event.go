@@ -54,10 +54,10 @@ type Frame struct {
 	Addr      uint64 // return address, valid if HasAddr
 	HasOffset bool
 	HasAddr   bool
-	Reliable  bool   // false for lines marked "? "
+	Reliable  bool // false for lines marked "? "
+	Context   Context
 	Module    string // "" for the core kernel
 	BuildID   string // of the module, or of the kernel as the trace's header has it; 40 hexadecimal digits, "" if not printed (CONFIG_STACKTRACE_BUILD_ID, 5.14 ->)
-	Context   Context
 	Line      int
 	Place     *Place // in the source, nil without symbols that know it
 }

@@ -34,12 +34,18 @@ const (
 // %pS; print_trace_address of x86, dump_backtrace_entry of arm64, and
 // /proc/PID/stack).
 func ParseFrame(line string) (Frame, bool) {
-	f, info := scanFrame(line)
-	switch info.kind {
+	var f Frame
+	switch scanFrame(line, &f).kind {
 	case frameFull, frameAddr, frameLoose:
 		return f, true
 	}
 	return Frame{}, false
+}
+
+// isFrame tells whether scanFrame knows line.
+func isFrame(line string) bool {
+	var f Frame
+	return scanFrame(line, &f).kind != notFrame
 }
 
 // frameInfo is what a frame line tells besides the frame.
@@ -51,19 +57,20 @@ type frameInfo struct {
 	callee *Frame // arm: a line names the function and its caller
 }
 
-// scanFrame is ParseFrame with everything the trace's state needs.
-func scanFrame(s string) (f Frame, info frameInfo) {
+// scanFrame is ParseFrame with everything the trace's state needs. Where it
+// finds no frame, what is in f means nothing.
+func scanFrame(s string, f *Frame) (info frameInfo) {
+	*f = Frame{Reliable: true}
 	s = trim(s)
-	f.Reliable = true
 	for len(s) > 2 && s[0] == '<' { // " <IRQ>  [<ffffffff810a3aea>] foo+0x1/0x2", up to 4.8
 		m, rest := scanMark(s)
 		if m == markNone {
-			return f, frameInfo{}
+			return frameInfo{}
 		}
 		info.mark = m
 		if s = trimLeft(rest); s == "" {
 			info.kind = frameMark
-			return f, info
+			return info
 		}
 	}
 	if info.mark != markNone {
@@ -73,17 +80,17 @@ func scanFrame(s string) (f Frame, info frameInfo) {
 		s, f.Reliable = s[1:len(s)-1], false
 	}
 	if s == "" {
-		return f, frameInfo{}
+		return frameInfo{}
 	}
 	addr := false
 	if s[0] == '[' {
 		if len(s) < 4 {
-			return f, frameInfo{}
+			return frameInfo{}
 		}
 		if s[1] == '<' {
 			n, rest, ok := leadHex(s[2:])
 			if !ok || len(rest) < 2 || rest[0] != '>' || rest[1] != ']' {
-				return f, frameInfo{}
+				return frameInfo{}
 			}
 			info.proc = n == 0 && len(s)-len(rest) == 3
 			f.Addr, f.HasAddr = n, n != 0
@@ -91,11 +98,11 @@ func scanFrame(s string) (f Frame, info frameInfo) {
 		} else { // ppc64: "[c000000012345678] [c0000000000abcde] foo+0x10/0x20"
 			n, rest, ok := leadHex(s[1:])
 			if !ok || len(rest) < 4 || rest[:2] != "] " || len(s)-len(rest) < 9 {
-				return f, frameInfo{}
+				return frameInfo{}
 			}
 			if rest[2] == '[' {
 				if n, rest, ok = leadHex(rest[3:]); !ok || len(rest) < 1 || rest[0] != ']' {
-					return f, frameInfo{}
+					return frameInfo{}
 				}
 			} // else sparc: "[00000000004a5c1c] foo+0x10/0x20"
 			f.Addr, f.HasAddr = n, true
@@ -104,17 +111,17 @@ func scanFrame(s string) (f Frame, info frameInfo) {
 		addr = true
 		if s == "" {
 			info.kind = frameHalf
-			return f, info
+			return info
 		}
 	}
 	if s[0] == '?' {
 		f.Reliable = false
 		if s = s[1:]; s == "" {
 			info.kind = frameHalf
-			return f, info
+			return info
 		}
 		if s[0] != ' ' {
-			return f, frameInfo{}
+			return frameInfo{}
 		}
 		s = trimLeft(s)
 	}
@@ -126,73 +133,77 @@ func scanFrame(s string) (f Frame, info frameInfo) {
 		if addr && s[0] == '(' {
 			return scanARM(s, f, info)
 		}
-		return f, frameInfo{}
+		return frameInfo{}
 	}
 	f.Func = s[:n]
 	rest := s[n:]
 	if strings.HasPrefix(rest, "+0x") {
 		off, r, ok := leadHex(rest[3:])
 		if !ok || off > 1<<32-1 {
-			return f, frameInfo{}
+			return frameInfo{}
 		}
 		f.Offset = uint32(off)
 		if strings.HasPrefix(r, "/0x") {
 			size, r2, ok := leadHex(r[3:])
 			if !ok || size > 1<<32-1 {
-				return f, frameInfo{}
+				return frameInfo{}
 			}
 			f.Size, f.HasOffset, r = uint32(size), true, r2
 			info.kind = frameFull
 		} else {
 			info.kind = frameLoose
 		}
-		if r != "" && !scanTail(r, &f, false) {
-			return f, frameInfo{}
+		if r != "" && !scanTail(r, f, false) {
+			return frameInfo{}
 		}
-		return f, info
-	}
-	if strings.HasPrefix(rest, " (") && hasPlace(rest) { // decode_stacktrace.sh
-		info.kind = frameLoose
-		if !scanTail(rest, &f, true) {
-			return f, frameInfo{}
-		}
-		return f, info
-	}
-	if strings.HasSuffix(rest, " [inline]") && hasPlace(rest) { // " context_switch kernel/sched/core.c:5357 [inline]"
-		info.kind = frameLoose
-		return f, info
+		return info
 	}
 	if addr && rest == "" { // "[<c0012345>] foo", without offset
 		info.kind = frameLoose
-		return f, info
+		return info
+	}
+	if strings.HasSuffix(rest, " [inline]") && !strings.HasPrefix(rest, " (") && hasPlace(rest) { // " context_switch kernel/sched/core.c:5357 [inline]"
+		info.kind = frameLoose
+		return info
+	}
+	if rest == "" || rest[0] != ' ' {
+		return frameInfo{}
+	}
+	if strings.HasPrefix(rest, " (") && hasPlace(rest) { // decode_stacktrace.sh
+		info.kind = frameLoose
+		if !scanTail(rest, f, true) {
+			return frameInfo{}
+		}
+		return info
 	}
 	if caller, ok := strings.CutPrefix(rest, " from "); ok && !addr { // arm, 6.x: "foo from bar+0x10/0x20"
-		callee := f
-		if f, info = scanFrame(caller); info.kind == frameFull && info.callee == nil {
+		callee := *f
+		if info = scanFrame(caller, f); info.kind == frameFull && info.callee == nil {
 			info.callee = &callee
-			return f, info
+			return info
 		}
-		return f, frameInfo{}
+		return frameInfo{}
 	}
 	if at, ok := strings.CutPrefix(s, "Function entered at [<"); ok { // arm without kallsyms
 		return scanEntered(at, f)
 	}
-	return f, frameInfo{}
+	return frameInfo{}
 }
 
 // scanARM reads what follows the address in arm's and mips' old lines:
 //
 //	[<c0014558>] (show_stack) from [<c059798c>] (dump_stack+0x7c/0xc8)
 //	[<80108b50>] (dump_stack+0x8/0x34)
-func scanARM(s string, f Frame, info frameInfo) (Frame, frameInfo) {
+func scanARM(s string, f *Frame, info frameInfo) frameInfo {
 	name, rest, ok := strings.Cut(s[1:], ")")
 	if !ok {
-		return f, frameInfo{}
+		return frameInfo{}
 	}
-	callee, sub := scanFrame(name)
+	var callee Frame
+	sub := scanFrame(name, &callee)
 	if sub.kind != frameFull {
 		if symbolLen(name) != len(name) || name == "" {
-			return f, frameInfo{}
+			return frameInfo{}
 		}
 		callee = Frame{Func: name, Reliable: f.Reliable}
 	}
@@ -200,69 +211,66 @@ func scanARM(s string, f Frame, info frameInfo) (Frame, frameInfo) {
 	caller, ok := strings.CutPrefix(rest, " from [<")
 	if !ok {
 		if sub.kind != frameFull || trim(rest) != "" {
-			return f, frameInfo{}
+			return frameInfo{}
 		}
 		info.kind = frameFull
-		return callee, info
+		*f = callee
+		return info
 	}
 	v, rest, ok := leadHex(caller)
 	rest, ok2 := strings.CutPrefix(rest, ">] (")
 	if !ok || !ok2 {
-		return f, frameInfo{}
+		return frameInfo{}
 	}
 	name, rest, _ = strings.Cut(rest, ")")
-	if f, sub = scanFrame(name); sub.kind != frameFull && sub.kind != frameLoose {
-		return f, frameInfo{}
+	if sub = scanFrame(name, f); sub.kind != frameFull && sub.kind != frameLoose {
+		return frameInfo{}
 	}
 	f.Addr, f.HasAddr = v, v != 0
-	if rest != "" && !scanTail(rest, &f, false) {
-		return f, frameInfo{}
+	if rest != "" && !scanTail(rest, f, false) {
+		return frameInfo{}
 	}
 	info.kind, info.callee = frameFull, &callee
-	return f, info
+	return info
 }
 
 // scanEntered reads "[<c0014558>] from [<c059798c>]": addresses only.
-func scanEntered(s string, f Frame) (Frame, frameInfo) {
+func scanEntered(s string, f *Frame) frameInfo {
 	v, rest, ok := leadHex(s)
 	from, ok2 := strings.CutPrefix(rest, ">] from [<")
 	if !ok || !ok2 {
-		return f, frameInfo{}
+		return frameInfo{}
 	}
 	callee := Frame{Addr: v, HasAddr: true, Reliable: true}
 	if v, rest, ok = leadHex(from); !ok || rest != ">]" {
-		return f, frameInfo{}
+		return frameInfo{}
 	}
 	f.Func, f.Addr, f.HasAddr = "", v, true
-	return f, frameInfo{kind: frameAddr, callee: &callee}
+	return frameInfo{kind: frameAddr, callee: &callee}
 }
 
 // scanAddr reads "0xffffffffa0001234", what %pS prints for an address without
 // symbol; all ones end the stack of /proc/PID/stack before 4.15.
-func scanAddr(s string, f Frame, info frameInfo) (Frame, frameInfo) {
+func scanAddr(s string, f *Frame, info frameInfo) frameInfo {
 	n, rest, ok := leadHex(s[2:])
-	if !ok || (rest != "" && !scanTail(rest, &f, false)) {
-		return f, frameInfo{}
+	if !ok || (rest != "" && !scanTail(rest, f, false)) {
+		return frameInfo{}
 	}
 	if n == 1<<64-1 || (n == 1<<32-1 && len(s)-len(rest) == 10) {
 		info.kind = frameEnd
-		return f, info
+		return info
 	}
 	if len(s)-len(rest) < 10 {
-		return f, frameInfo{}
+		return frameInfo{}
 	}
 	f.Addr, f.HasAddr = n, true
 	info.kind = frameAddr
-	return f, info
+	return info
 }
 
 func symbolLen(s string) int {
 	i := 0
-	for i < len(s) {
-		c := s[i]
-		if !isAlpha(c) && !isDigit(c) && c != '_' && c != '.' && c != '$' {
-			break
-		}
+	for i < len(s) && inSymbol[s[i]] {
 		i++
 	}
 	if i > 0 && isDigit(s[0]) {

@@ -76,26 +76,6 @@ func TestParseFrame(t *testing.T) {
 	}
 }
 
-func BenchmarkParseFrame(b *testing.B) {
-	lines := []string{
-		" [<ffffffff8110a9c1>] mem_cgroup_handle_oom+0x241/0x3b0",
-		" ? exit_to_user_mode_prepare+0x44/0x240",
-		" fuse_dev_do_read+0x3a1/0x7f0 [fuse]",
-		"memory: usage 32768kB, limit 32768kB, failcnt 23",
-	}
-	n := 0
-	for _, l := range lines {
-		n += len(l) + 1
-	}
-	b.SetBytes(int64(n))
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, l := range lines {
-			ParseFrame(l)
-		}
-	}
-}
-
 // The header of a trace ends in the kernel's build id where the kernel has
 // CONFIG_STACKTRACE_BUILD_ID; its frames without a module carry it.
 func TestKernelBuildID(t *testing.T) {

@@ -479,31 +479,36 @@ var (
 // becomes one.
 func dropTags(s string) string {
 	var b strings.Builder
-	for s != "" {
-		i := strings.IndexByte(s, '<')
-		if i < 0 {
+	from := 0 // what is before it is in b
+	for i := 0; ; i++ {
+		j := strings.IndexByte(s[i:], '<')
+		if j < 0 {
 			break
 		}
-		b.WriteString(s[:i])
-		s = s[i:]
-		r := strings.TrimPrefix(s[1:], "/")
-		n := symbolLen(r)
-		end := strings.IndexByte(s, '>')
-		tag := strings.ToLower(r[:n])
-		switch {
-		case end < 0:
-		case tag == "br":
-			b.WriteByte('\n')
-			s = s[end+1:]
-			continue
-		case tag == "p" || tag == "pre" || tag == "div" || tag == "span" || tag == "code" || tag == "tt" || tag == "td" || tag == "font":
-			s = s[end+1:]
+		i += j
+		r := strings.TrimPrefix(s[i+1:], "/")
+		if r == "" || !isAlpha(r[0]) {
+			continue // an address, "<0>"
+		}
+		tag := r[:symbolLen(r)]
+		if len(tag) > 4 || !strings.Contains(" br p pre div span code tt td font ", " "+strings.ToLower(tag)+" ") {
 			continue
 		}
-		b.WriteByte('<')
-		s = s[1:]
+		end := strings.IndexByte(r, '>')
+		if end < 0 {
+			break // nor does any other tag end
+		}
+		b.WriteString(s[from:i])
+		if tag == "br" || tag == "BR" || tag == "Br" || tag == "bR" {
+			b.WriteByte('\n')
+		}
+		from = len(s) - len(r) + end + 1
+		i = from - 1
 	}
-	b.WriteString(s)
+	if from == 0 {
+		return s
+	}
+	b.WriteString(s[from:])
 	return b.String()
 }
 

@@ -113,31 +113,6 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// BenchmarkReadDense reads nothing but records.
-func BenchmarkReadDense(b *testing.B) {
-	var all strings.Builder
-	l := logs(b)
-	for _, name := range []string{"oom-6.1-v2-group.txtar", "hung-7.2.txtar", "sysrq-w-3.2.txtar", "nmi-6.1.txtar"} {
-		all.WriteString(strings.Repeat(l[name], 20))
-	}
-	benchmarkRead(b, all.String())
-}
-
-// BenchmarkReadNoise reads a log without records.
-func BenchmarkReadNoise(b *testing.B) {
-	benchmarkRead(b, strings.Repeat("[    0.408920] pci 0000:00:01.1: legacy IDE quirk: reg 0x10: [io  0x01f0-0x01f7]\n[    0.408990] ACPI: PCI: Interrupt link LNKA configured for IRQ 10\n", 5000))
-}
-
-func benchmarkRead(b *testing.B, log string) {
-	b.SetBytes(int64(len(log)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Read(strings.NewReader(log), Options{}, func(Event) {}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func FuzzSystemMap(f *testing.F) {
 	f.Add([]byte("ffffffff81000000 T _text\nffffffff81000100 t foo\n"), uint64(0xffffffff81000010))
 	f.Fuzz(func(t *testing.T, data []byte, addr uint64) {

@@ -75,6 +75,13 @@ var kinds = []kind{
 	{"kernel-offset", "Kernel Offset: ", "Kernel Offset: 0x1c000000 from 0xffffffff81000000 (relocation range: 0xffffffff80000000-0xffffffffbfffffff)", "dump_kernel_offset (x86), 3.16 ->", (*assembler).takeOffset},
 }
 
+// begins tells whether s begins with the kind's literal. Those that begin
+// alike seldom end alike.
+func (k *kind) begins(s string) bool {
+	n := len(k.literal)
+	return n <= len(s) && s[n-1] == k.literal[n-1] && s[:n] == k.literal
+}
+
 // kindIndex lists the kinds by first byte.
 var kindIndex [256][]*kind
 

@@ -174,7 +174,7 @@ func (sp *openSplat) add(a *assembler, ln *line, s string) {
 func (a *assembler) splatLine(ln *line, s string) bool {
 	sp := a.splat
 	if sp.trace { // the stack backtrace ends it
-		if _, info := scanFrame(s); info.kind == notFrame && !isReg(s) {
+		if !isFrame(s) && !isReg(s) {
 			a.endTrace(false)
 			a.endSplat(false)
 		}
@@ -188,10 +188,9 @@ func (a *assembler) splatLine(ln *line, s string) bool {
 		sp.add(a, ln, s)
 		return false
 	default:
-		if f, info := scanFrame(s); info.kind == notFrame || f.Func == "" {
-			if starts(s) {
-				return false
-			}
+		var f Frame
+		if (scanFrame(s, &f).kind == notFrame || f.Func == "") && starts(s) {
+			return false
 		}
 	}
 	sp.add(a, ln, s)
@@ -205,7 +204,7 @@ func (a *assembler) splatLine(ln *line, s string) bool {
 // starts tells whether s begins a record that ends a lockdep report.
 func starts(s string) bool {
 	for _, k := range kindIndex[s[0]] {
-		if k.name != "lockdep" && k.name != "lockdep-off" && strings.HasPrefix(s, k.literal) {
+		if k.name != "lockdep" && k.name != "lockdep-off" && k.begins(s) {
 			return true
 		}
 	}

@@ -1,12 +1,15 @@
 package parse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // openOOM is an OOM report being read.
 type openOOM struct {
 	*OOM
 	part      oomPart
-	cols      []string    // of the task table
+	buf       *oomBuf
 	more      []Candidate // rows over the limit, until the victim is known
 	taskIn    string      // pieces of "Task in A killed as a result of limit of B"
 	oomKill   string      // pieces of the oom-kill: line
@@ -20,6 +23,62 @@ type openOOM struct {
 	oomAdj    bool // oom_adj= in the header (.. 3.6)
 	traceOver bool
 	closing   bool // the kill was printed; only what belongs to it may follow
+}
+
+// oomBuf holds what grows while a report is read, for one report after another:
+// what is kept of it is copied at its exact size.
+type oomBuf struct {
+	cols  []column // of the task table
+	rows  []Candidate
+	stats []Stat
+}
+
+// oomBuf hands out a buffer, freeBuf takes it back.
+func (p *parser) oomBuf() *oomBuf {
+	if b := p.freeOOM; b != nil {
+		p.freeOOM = nil
+		return b
+	}
+	return &oomBuf{}
+}
+
+func (p *parser) freeBuf(b *oomBuf) {
+	b.cols, b.rows, b.stats = b.cols[:0], b.rows[:0], b.stats[:0]
+	p.freeOOM = b
+}
+
+// column is a column of the task table.
+type column uint8
+
+const (
+	colOther column = iota // a number that is not kept
+	colUID
+	colTgid
+	colTotalVM
+	colRSS
+	colSwap
+	colScoreAdj
+	colName
+)
+
+func columnOf(name string) column {
+	switch name {
+	case "uid":
+		return colUID
+	case "tgid":
+		return colTgid
+	case "total_vm":
+		return colTotalVM
+	case "rss":
+		return colRSS
+	case "swapents":
+		return colSwap
+	case "oom_score_adj":
+		return colScoreAdj
+	case "name":
+		return colName
+	}
+	return colOther
 }
 
 // oomPart is the block of the report that the next line may continue.
@@ -78,7 +137,7 @@ func (a *assembler) takeOOM(ln *line, s string) bool {
 	a.endOOM(true)
 	a.drop = false
 	a.p.res.Records.OOM++
-	o := &openOOM{OOM: &OOM{InvokerComm: keep(comm), CPU: -1}}
+	o := &openOOM{OOM: &OOM{InvokerComm: a.p.name(comm), CPU: -1}, buf: a.p.oomBuf()}
 	a.oom = o
 	a.touch(&o.Meta, ln)
 	o.header(rest)
@@ -178,13 +237,13 @@ func (a *assembler) stale(ln *line) bool {
 
 func (a *assembler) oomBody(ln *line, s string) bool {
 	o := a.oom
-	if o.part == partTable && s[0] == '[' && o.row(s, ln.no, a.p.opt.MaxCandidates) {
+	if o.part == partTable && s[0] == '[' && o.row(a.p, s, ln.no) {
 		return true
 	}
-	if o.part == partStats && o.stat(s) {
+	if o.part == partStats && o.stat(a.p, s) {
 		return true
 	}
-	if o.part == partMemInfo && s[0] != 'T' && s[0] != 'o' && s[0] != '[' && o.memInfoLine(s) {
+	if o.part == partMemInfo && s[0] != 'T' && s[0] != 'o' && s[0] != '[' && o.memInfoLine(a.p, s) {
 		return true
 	}
 	if o.taskIn != "" && o.Memcg == "" && o.taskInPiece(s) {
@@ -205,7 +264,7 @@ func (a *assembler) oomBody(ln *line, s string) bool {
 	case strings.HasPrefix(s, "Memory limit reached of cgroup "): // 4.4 .. 4.20
 		o.Memcg = keep(s[len("Memory limit reached of cgroup "):])
 	case strings.HasPrefix(s, "Memory cgroup stats for "):
-		o.stats(s[len("Memory cgroup stats for "):])
+		o.stats(a.p, s[len("Memory cgroup stats for "):])
 	case strings.HasPrefix(s, "Memory cgroup min protection "): // 7.0 ->, global reports too
 		o.part = partHead
 		return true
@@ -229,7 +288,7 @@ func (a *assembler) oomBody(ln *line, s string) bool {
 	case strings.Contains(s, " cpuset=") && strings.Contains(s, " mems_allowed="): // .. 4.20
 		o.cpuset = true
 		return true
-	case o.memInfo && o.memInfoLine(s):
+	case o.memInfo && o.memInfoLine(a.p, s):
 		return true
 	default:
 		return false
@@ -333,8 +392,8 @@ func (o *openOOM) oomKillPiece(s string) bool {
 // stats reads the head of a group's statistics, and the whole of them where
 // they stand on one line (3.10 .. 5.0). The first group is the root of the
 // OOM; the others are below it.
-func (o *openOOM) stats(s string) {
-	if o.statsDone || len(o.Stats) > 0 {
+func (o *openOOM) stats(p *parser, s string) {
+	if o.statsDone || len(o.buf.stats) > 0 {
 		o.statsDone = true
 		o.part = partHead
 		return
@@ -352,17 +411,17 @@ func (o *openOOM) stats(s string) {
 		k, v, _ := strings.Cut(w, ":")
 		n, unit, ok := leadInt(v)
 		if ok && (unit == "KB" || unit == "kB") {
-			o.Stats = append(o.Stats, Stat{keep(k), n})
+			o.buf.stats = append(o.buf.stats, Stat{p.name(k), n})
 		}
 	}
-	o.statsDone = len(o.Stats) > 0
+	o.statsDone = len(o.buf.stats) > 0
 }
 
 // stat reads one line of the block of 5.1 and later: "anon 33423360", bytes.
 // Counters of events are left out.
-func (o *openOOM) stat(s string) bool {
+func (o *openOOM) stat(p *parser, s string) bool {
 	if s[0] == ':' { // 3.10 .. 4.20, path and values as pieces
-		o.stats(":" + s)
+		o.stats(p, ":"+s)
 		return true
 	}
 	k, v := field(s)
@@ -371,20 +430,40 @@ func (o *openOOM) stat(s string) bool {
 		o.part = partHead
 		return false
 	}
-	for _, p := range [...]string{"pg", "workingset_", "thp_", "zswp", "numa_", "swpin", "swpout", "demote", "hugetlb_", "oom_"} {
-		if strings.HasPrefix(k, p) {
-			return true
-		}
-	}
-	if len(o.Stats) < 256 {
-		o.Stats = append(o.Stats, Stat{keep(k), n / 1024})
+	if !countsEvents(k) && len(o.buf.stats) < 256 {
+		o.buf.stats = append(o.buf.stats, Stat{p.name(k), n / 1024})
 	}
 	return true
 }
 
+// countsEvents tells the counters of memory.stat that are no sizes.
+func countsEvents(k string) bool {
+	switch k[0] {
+	case 'p':
+		return strings.HasPrefix(k, "pg")
+	case 'w':
+		return strings.HasPrefix(k, "workingset_")
+	case 't':
+		return strings.HasPrefix(k, "thp_")
+	case 'z':
+		return strings.HasPrefix(k, "zswp")
+	case 'n':
+		return strings.HasPrefix(k, "numa_")
+	case 's':
+		return strings.HasPrefix(k, "swpin") || strings.HasPrefix(k, "swpout")
+	case 'd':
+		return strings.HasPrefix(k, "demote")
+	case 'h':
+		return strings.HasPrefix(k, "hugetlb_")
+	case 'o':
+		return strings.HasPrefix(k, "oom_")
+	}
+	return false
+}
+
 // memInfoLine reads show_free_areas' and show_mem's lines. Totals are in
 // pages, taken for 4 kB; they become Stats where no memcg has its own.
-func (o *openOOM) memInfoLine(s string) bool {
+func (o *openOOM) memInfoLine(p *parser, s string) bool {
 	switch {
 	case strings.HasPrefix(s, "Node "), strings.HasPrefix(s, "lowmem_reserve"), strings.HasPrefix(s, "DMA"), strings.HasPrefix(s, "Normal"),
 		strings.HasPrefix(s, "HighMem"), strings.HasPrefix(s, "CPU "), strings.HasPrefix(s, "Swap cache stats"),
@@ -404,8 +483,8 @@ func (o *openOOM) memInfoLine(s string) bool {
 			return pairs > 0
 		}
 		pairs++
-		if !o.memcg && o.part == partMemInfo && len(o.Stats) < 64 && k != "bounce" {
-			o.Stats = append(o.Stats, Stat{keep(k), n * 4})
+		if !o.memcg && o.part == partMemInfo && len(o.buf.stats) < 64 && k != "bounce" {
+			o.buf.stats = append(o.buf.stats, Stat{p.name(k), n * 4})
 		}
 	}
 	return pairs > 0
@@ -417,13 +496,13 @@ func (o *openOOM) title(s string) bool {
 	if !ok {
 		return false
 	}
-	o.cols = o.cols[:0]
+	o.buf.cols = o.buf.cols[:0]
 	for {
 		var w string
 		if w, names = field(names); w == "" {
 			break
 		}
-		o.cols = append(o.cols, keep(w))
+		o.buf.cols = append(o.buf.cols, columnOf(w))
 	}
 	o.HasTable, o.part = true, partTable
 	return true
@@ -431,42 +510,44 @@ func (o *openOOM) title(s string) bool {
 
 // row reads one task by the names of the columns; the name is the rest of the
 // line and may hold blanks.
-func (o *openOOM) row(s string, no, limit int) bool {
+func (o *openOOM) row(p *parser, s string, no int) bool {
 	in, rest, ok := strings.Cut(s[1:], "]")
-	pid, ok2 := pidOf(trim(in))
-	if !ok || !ok2 {
+	if !ok {
+		return false
+	}
+	pid, ok := pidOf(trim(in))
+	if !ok {
 		return false
 	}
 	c := Candidate{Pid: pid, Swap: -1, Line: no}
-	for _, name := range o.cols {
-		if name == "name" {
-			c.Comm = keep(strings.TrimPrefix(rest, " "))
+	for _, col := range o.buf.cols {
+		if col == colName {
+			c.Comm = p.name(strings.TrimPrefix(rest, " "))
 			break
 		}
-		var w string
-		w, rest = field(rest)
-		n, ok := allInt(w)
-		if !ok {
+		n, r, ok := leadInt(trimLeft(rest))
+		if !ok || r != "" && r[0] != ' ' && r[0] != '\t' {
 			return false
 		}
-		switch name {
-		case "uid":
+		rest = r
+		switch col {
+		case colUID:
 			c.UID = n
-		case "tgid":
+		case colTgid:
 			c.Tgid = int(n)
-		case "total_vm":
+		case colTotalVM:
 			c.TotalVM = n
-		case "rss":
+		case colRSS:
 			c.RSS = n
-		case "swapents":
+		case colSwap:
 			c.Swap = n
-		case "oom_score_adj":
+		case colScoreAdj:
 			c.ScoreAdj, c.HasScoreAdj = int(n), true
 		}
 	}
 	switch {
-	case len(o.Candidates) < limit:
-		o.Candidates = append(o.Candidates, c)
+	case len(o.buf.rows) < p.opt.MaxCandidates:
+		o.buf.rows = append(o.buf.rows, c)
 	case len(o.more) < maxMore:
 		o.more = append(o.more, c)
 	default:
@@ -491,17 +572,30 @@ func (a *assembler) endOOM(cut bool) {
 	}
 	o.Format = o.format()
 	o.Scope = o.scope()
-	for _, c := range o.more {
-		if o.isVictim(c) {
-			o.Candidates = append(o.Candidates, c)
+	for i := range o.more {
+		if o.isVictim(&o.more[i]) {
+			o.buf.rows = append(o.buf.rows, o.more[i])
 		} else {
 			o.MoreTasks++
 		}
 	}
+	o.settle(a.p)
 	a.p.send(o.OOM)
 }
 
-func (o *openOOM) isVictim(c Candidate) bool {
+// settle gives the report what was gathered for it.
+func (o *openOOM) settle(p *parser) {
+	if len(o.buf.rows) > 0 {
+		o.Candidates = slices.Clone(o.buf.rows)
+	}
+	if len(o.buf.stats) > 0 {
+		o.Stats = slices.Clone(o.buf.stats)
+	}
+	p.freeBuf(o.buf)
+	o.buf = nil
+}
+
+func (o *openOOM) isVictim(c *Candidate) bool {
 	if c.Pid == o.VictimPid || c.Tgid == o.VictimPid && o.VictimPid != 0 {
 		return true
 	}

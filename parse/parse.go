@@ -61,17 +61,20 @@ func read(r io.Reader, opt Options, emit func(Event)) (*parser, error) {
 
 // parser is the state of one Read.
 type parser struct {
-	opt     Options
-	emit    func(Event)
-	res     Result
-	take    func(*line)
-	fr      framer
-	skip    skimmer
-	ft      traceReader
-	pstore  pstoreReader
-	streams map[streamKey]*assembler
-	cur     *assembler // where the last line went
-	names   map[string]string
+	opt       Options
+	emit      func(Event)
+	res       Result
+	take      func(*line)
+	fr        framer
+	skip      skimmer
+	ft        traceReader
+	pstore    pstoreReader
+	streams   map[streamKey]*assembler
+	cur       *assembler // where the last line went
+	names     map[string]string
+	lastNames [512]string // of names, by nameSlot
+	frames    [][]Frame   // buffers, see addFrame
+	freeOOM   *oomBuf
 
 	boots    map[string]*bootState // by host
 	bootHost *bootState            // of the last line
@@ -128,12 +131,19 @@ func (p *parser) name(s string) string {
 	if s == "" {
 		return ""
 	}
-	if n, ok := p.names[s]; ok {
-		return n
+	last := &p.lastNames[nameSlot(s)]
+	if *last == s {
+		return *last
 	}
-	n := keep(s)
-	if len(p.names) < 1<<16 && len(n) <= 256 {
-		p.names[n] = n
+	n, ok := p.names[s]
+	if !ok {
+		n = keep(s)
+		if len(p.names) < 1<<16 && len(n) <= 256 {
+			p.names[n] = n
+		}
+	}
+	if len(n) <= 256 {
+		*last = n
 	}
 	return n
 }

@@ -230,7 +230,8 @@ func (fr *framer) column(ln *line, t string) {
 
 // recordAhead tells whether s is a frame, or starts a record.
 func recordAhead(s string) bool {
-	if _, info := scanFrame(s); info.kind == frameFull || info.kind == frameMark {
+	var f Frame
+	if k := scanFrame(s, &f).kind; k == frameFull || k == frameMark {
 		return true
 	}
 	return starts(s) || strings.HasPrefix(s, "Killed process ")

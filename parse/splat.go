@@ -21,7 +21,8 @@ const (
 
 // entryLine reads one line of a lockdep report.
 func (sp *openSplat) entryLine(a *assembler, ln *line, s string) {
-	if f, info := scanFrame(s); (info.kind == frameFull || info.kind == frameAddr) && s[0] != '(' {
+	var f Frame
+	if info := scanFrame(s, &f); (info.kind == frameFull || info.kind == frameAddr) && s[0] != '(' {
 		if n := len(sp.Entries); n > 0 && !sp.over {
 			if e := &sp.Entries[n-1]; sp.frames && len(e.Frames) < maxEntryFrames {
 				f.Line, f.Func, f.Module = ln.no, a.p.name(f.Func), a.p.name(f.Module)

@@ -75,10 +75,10 @@ func (a *assembler) sysrqLine(ln *line, s string) bool {
 	switch {
 	case o.Action != 'm':
 	case s == "Mem-Info:":
-		o.mem = &openOOM{OOM: &OOM{}, part: partMemInfo}
+		o.mem = &openOOM{OOM: &OOM{}, part: partMemInfo, buf: a.p.oomBuf()}
 		a.touch(&o.Meta, ln)
 		return true
-	case o.mem != nil && o.mem.memInfoLine(s):
+	case o.mem != nil && o.mem.memInfoLine(a.p, s):
 		a.touch(&o.Meta, ln)
 		return true
 	}
@@ -90,6 +90,7 @@ func (a *assembler) endSysrq() {
 	if o := a.sysrq; o != nil {
 		a.sysrq = nil
 		if o.mem != nil {
+			o.mem.settle(a.p)
 			o.Stats = o.mem.Stats
 		}
 		a.p.send(o.Sysrq)

@@ -25,7 +25,31 @@ func trimRight(s string) string {
 
 func isDigit(c byte) bool { return c-'0' < 10 }
 func isAlpha(c byte) bool { return c|0x20-'a' < 26 }
-func isHex(c byte) bool   { return isDigit(c) || c|0x20-'a' < 6 }
+func isHex(c byte) bool   { return hexValue[c] < 16 }
+
+// hexValue is the value of a hexadecimal digit, 16 for other bytes.
+var hexValue = func() (t [256]uint8) {
+	for i := range t {
+		switch c := byte(i); {
+		case isDigit(c):
+			t[i] = c - '0'
+		case c|0x20-'a' < 6:
+			t[i] = c | 0x20 - 'a' + 10
+		default:
+			t[i] = 16
+		}
+	}
+	return t
+}()
+
+// inSymbol tells which bytes a symbol may consist of.
+var inSymbol = func() (t [256]bool) {
+	for i := range t {
+		c := byte(i)
+		t[i] = isAlpha(c) || isDigit(c) || c == '_' || c == '.' || c == '$'
+	}
+	return t
+}()
 
 // leadInt reads the decimal number at the start of s.
 func leadInt(s string) (n int64, rest string, ok bool) {
@@ -68,12 +92,12 @@ func pidOf(s string) (int, bool) {
 // leadHex reads the hexadecimal number at the start of s, without "0x".
 func leadHex(s string) (n uint64, rest string, ok bool) {
 	i := 0
-	for i < len(s) && i < 17 && isHex(s[i]) {
-		c := s[i]
-		if c > '9' {
-			c = c&0x5f - 'A' + '9' + 1
+	for i < len(s) && i < 17 {
+		v := hexValue[s[i]]
+		if v > 15 {
+			break
 		}
-		n = n<<4 | uint64(c-'0')
+		n = n<<4 | uint64(v)
 		i++
 	}
 	return n, s[i:], i > 0 && i <= 16
@@ -130,6 +154,27 @@ func keep(s string) string {
 		return strings.Clone(s)
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// nameSlot is a hash of s for parser.lastNames. The names of functions begin
+// and end alike, seldom both.
+func nameSlot(s string) uint64 {
+	n := len(s)
+	h := uint64(n)
+	if n >= 8 {
+		h = (h ^ load64(s)) * 0x9e3779b97f4a7c15
+		h ^= h>>32 ^ load64(s[n-8:])
+	} else {
+		for i := range n {
+			h = h<<8 | uint64(s[i])
+		}
+	}
+	return h * 0x9e3779b97f4a7c15 >> (64 - 9)
+}
+
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // commPid splits "COMM:PID" or "COMM/PID" at the last separator; a comm may

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,8 +36,9 @@ func (a *assembler) takeCallTrace(ln *line, s string) bool {
 	a.p.res.Records.CallTrace++
 	if i := strings.IndexByte(s, ':'); s[0] != 'E' && i+2 < len(s) { // its first frame on the same line
 		defer func(rest string) {
-			if f, info := scanFrame(rest); info.kind != notFrame {
-				a.frameLine(ln, f, info)
+			var f Frame
+			if info := scanFrame(rest, &f); info.kind != notFrame {
+				a.frameLine(ln, &f, info)
 			}
 		}(s[i+1:])
 	}
@@ -93,7 +95,8 @@ func (a *assembler) owner() *openTask {
 func (a *assembler) openTrace(ln *line, t *openTask, mark int) {
 	tr := &Trace{Mark: mark, IP: a.ip, UserRegs: a.userRegs}
 	a.ip, a.userRegs = nil, false
-	a.tr = &openTrace{Trace: tr, task: t, first: ln.no, suspect: a.mix.owing(ln)}
+	a.open = openTrace{Trace: tr, task: t, first: ln.no, suspect: a.mix.owing(ln)}
+	a.tr = &a.open
 	if t != nil {
 		t.Trace = tr
 		a.touch(&t.Meta, ln)
@@ -113,7 +116,7 @@ func (a *assembler) openOOMTrace(ln *line, mark int) {
 }
 
 // frameLine takes a frame, or a mark among frames.
-func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
+func (a *assembler) frameLine(ln *line, f *Frame, info frameInfo) bool {
 	t := a.tr
 	if t == nil {
 		switch info.kind {
@@ -135,7 +138,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 			return false
 		}
 		if a.drop || a.strayFrame(ln) {
-			a.stray(ln, &f)
+			a.stray(ln, f)
 			return true
 		}
 		a.openBare(ln, info)
@@ -167,7 +170,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 		}
 		return true
 	case frameHalf:
-		t.half, t.isHalf = f, true
+		t.half, t.isHalf = *f, true
 		a.touchTrace(ln)
 		return true
 	}
@@ -188,7 +191,7 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	}
 	if t.done && f.Reliable && !continuesEnd(f.Func) {
 		t.Mixed = true // another context's frame
-		a.stray(ln, &f)
+		a.stray(ln, f)
 		if f.Func != "" && outermost(f.Func) {
 			a.mix.paid(false)
 		}
@@ -204,22 +207,22 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 		t.scheduled = true
 	}
 	if t.garbled {
-		a.stray(ln, &f)
+		a.stray(ln, f)
 		a.touchTrace(ln)
 		return true
 	}
 	t.proc = t.proc || info.proc
 	if len(t.Frames) >= a.p.opt.MaxFrames {
-		a.stray(ln, &f)
+		a.stray(ln, f)
 		return true
 	}
 	if c := info.callee; c != nil && (len(t.Frames) == 0 || t.Frames[len(t.Frames)-1].Func != c.Func) {
 		c.Context, c.Line = t.ctx, ln.no
 		c.Func = a.p.name(c.Func)
-		t.Frames = append(t.Frames, *c)
+		a.p.addFrame(t.Trace, c)
 	}
 	if f.HasAddr && a.p.opt.Symbols != nil || f.HasOffset && a.p.opt.Symbols != nil {
-		a.p.symbolize(&f)
+		a.p.symbolize(f)
 	}
 	f.Context, f.Line = t.ctx, ln.no
 	f.Func, f.Module = a.p.name(f.Func), a.p.name(f.Module)
@@ -228,15 +231,39 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 	} else if f.Module == "" {
 		f.BuildID = a.buildID
 	}
-	if t.Frames == nil {
-		t.Frames = make([]Frame, 0, 24)
-	}
-	t.Frames = append(t.Frames, f)
+	a.p.addFrame(t.Trace, f)
 	if f.Reliable && t.ctx == ContextTask && f.Func != "" && outermost(f.Func) {
 		t.done, t.Complete, a.mix.ends = true, true, true
 	}
 	a.touchTrace(ln)
 	return true
+}
+
+// addFrame adds a frame to an open trace. Its frames stand in a buffer that
+// traces pass on, and are copied at their exact size when it ends.
+func (p *parser) addFrame(t *Trace, f *Frame) {
+	if t.Frames == nil {
+		if n := len(p.frames); n > 0 {
+			t.Frames, p.frames = p.frames[n-1], p.frames[:n-1]
+		} else {
+			t.Frames = make([]Frame, 0, 64)
+		}
+	}
+	t.Frames = append(t.Frames, *f)
+}
+
+// settle gives a trace that has ended frames of its own.
+func (p *parser) settle(t *Trace) {
+	if buf := t.Frames; buf != nil {
+		t.Frames = slices.Clone(buf)
+		p.freeFrames(buf)
+	}
+}
+
+func (p *parser) freeFrames(buf []Frame) {
+	if cap(buf) > 0 && cap(buf) <= 1024 && len(p.frames) < 8 {
+		p.frames = append(p.frames, buf[:0])
+	}
 }
 
 // stray accounts for a frame that becomes part of no event: it stands where no
@@ -269,6 +296,7 @@ func (a *assembler) garble(t *openTrace) {
 	for i := range t.Frames {
 		a.stray(&line{no: t.Frames[i].Line}, &t.Frames[i])
 	}
+	a.p.freeFrames(t.Frames)
 	t.garbled, t.Mixed, t.Frames = true, true, nil
 }
 
@@ -305,6 +333,7 @@ func (a *assembler) endTrace(cut bool) {
 		return
 	}
 	a.tr = nil
+	a.p.settle(t.Trace)
 	if cut && !t.paste {
 		a.drop = a.drop || !t.done
 		a.mix.cut(a, t)
@@ -398,57 +427,65 @@ func (a *assembler) rip(ln *line, s string) {
 	}
 }
 
-// isReg recognises register lines of x86 and arm64, "Code:", "Hardware name:"
-// and the like, and lines of raw stack words (.. 4.8).
+// regWords stand in front of a colon in register dumps of x86 and arm64, "Code:",
+// "Hardware name:" and the like.
+var regWords = [...]string{
+	"RIP", "RSP", "RAX", "RBX", "RCX", "RDX", "RBP", "RSI", "RDI", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
+	"FS", "GS", "CS", "DS", "ES", "SS", "CR0", "CR2", "DR0", "DR3", "PKRU", "EFLAGS", "ORIG_RAX", "Code", "Stack",
+	"EIP", "EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP",
+	"NIP", "LR", "REGS", "MSR", "CFAR", "CTR", "GPR00", "GPR04", "GPR08", "GPR12", "GPR16", "GPR20", "GPR24", "GPR28", "TRAP", // ppc
+	"Krnl PSW", "User PSW", "Krnl GPRS", "User GPRS", "Krnl Code", "User Code", // s390
+	"epc", "ra", "gp", "tp", "t0", "s1", "a1", "a4", "a7", "s4", "s7", "s10", "t5", "status", // riscv, mips
+	"Status", "Cause", "BadVA", "PrId", "Hi", "Lo", "Acx", "Flags", "Control", "xPSR", "fp", "ip", "Stack from", "r10",
+	"Hardware name", "Modules linked in", "Tainted", "pc", "lr", "sp", "pstate", "Process", "last sysfs file",
+}
+
+// regPhrases begin other lines of such dumps; sp= and bsp= are ia64's.
+var regPhrases = [...]string{"LR [", "LR = ", "LR is at ", "NIP [", "PC is at ", "Exception stack(", "EIP is at ", "sp=", "bsp=", "Dumping ftrace", "---[ end trace"}
+
+// regIndex has both by first byte.
+var regIndex [256]struct{ words, phrases []string }
+
+func init() {
+	for _, w := range regWords {
+		regIndex[w[0]].words = append(regIndex[w[0]].words, w)
+	}
+	for _, w := range regPhrases {
+		regIndex[w[0]].phrases = append(regIndex[w[0]].phrases, w)
+	}
+}
+
+// isReg recognises lines of a register dump, and lines of raw stack words
+// (.. 4.8).
 func isReg(s string) bool {
-	i := strings.IndexByte(s, ':')
-	if i > 0 && i < 24 {
-		switch w := trimRight(s[:i]); w {
-		case "RIP", "RSP", "RAX", "RBX", "RCX", "RDX", "RBP", "RSI", "RDI", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15",
-			"FS", "GS", "CS", "DS", "ES", "SS", "CR0", "CR2", "DR0", "DR3", "PKRU", "EFLAGS", "ORIG_RAX", "Code", "Stack",
-			"EIP", "EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP",
-			"NIP", "LR", "REGS", "MSR", "CFAR", "CTR", "GPR00", "GPR04", "GPR08", "GPR12", "GPR16", "GPR20", "GPR24", "GPR28", "TRAP", // ppc
-			"Krnl PSW", "User PSW", "Krnl GPRS", "User GPRS", "Krnl Code", "User Code", // s390
-			"epc", "ra", "gp", "tp", "t0", "s1", "a1", "a4", "a7", "s4", "s7", "s10", "t5", "status", // riscv, mips
-			"Status", "Cause", "BadVA", "PrId", "Hi", "Lo", "Acx", "Flags", "Control", "xPSR", "fp", "ip", "Stack from", "r10",
-			"Hardware name", "Modules linked in", "Tainted", "pc", "lr", "sp", "pstate", "Process", "last sysfs file":
-			return true
-		default:
-			if (w[0] == 'x' || w[0] == 'r') && len(w) <= 3 && len(w) > 1 && isDigit(w[1]) {
+	c := s[0]
+	at := &regIndex[c]
+	if at.words != nil || c == 'x' || c == 'r' {
+		if i := strings.IndexByte(s[:min(len(s), 24)], ':'); i > 0 {
+			w := trimRight(s[:i])
+			for _, x := range at.words {
+				if len(x) == len(w) && x[len(x)-1] == w[len(w)-1] && x == w {
+					return true
+				}
+			}
+			if (c == 'x' || c == 'r') && len(w) <= 3 && len(w) > 1 && isDigit(w[1]) {
 				return true
 			}
 		}
 	}
-	switch s[0] {
-	case 'L':
-		if strings.HasPrefix(s, "LR [") || strings.HasPrefix(s, "LR = ") || strings.HasPrefix(s, "LR is at ") {
+	for _, p := range at.phrases {
+		if strings.HasPrefix(s, p) {
 			return true
 		}
-	case 'N':
-		if strings.HasPrefix(s, "NIP [") {
-			return true
-		}
-	case 'P':
-		if strings.HasPrefix(s, "PC is at ") {
-			return true
-		}
-	case 'E':
-		if strings.HasPrefix(s, "Exception stack(") || strings.HasPrefix(s, "EIP is at ") {
-			return true
-		}
-	case 's', 'b':
-		if strings.HasPrefix(s, "sp=") || strings.HasPrefix(s, "bsp=") { // ia64
-			return true
-		}
-	}
-	if strings.HasPrefix(s, "FS:  ") || strings.HasPrefix(s, "Dumping ftrace") || strings.HasPrefix(s, "---[ end trace") {
-		return true
 	}
 	return stackWords(s)
 }
 
 // instruction finds where a register dump says the CPU was.
 func instruction(s string) (string, bool) {
+	if strings.IndexByte("PEpN", s[0]) < 0 {
+		return "", false
+	}
 	for _, p := range [...]string{"PC is at ", "EIP is at ", "pc : ", "NIP ["} {
 		if r, ok := strings.CutPrefix(s, p); ok {
 			if p == "NIP [" {
@@ -473,8 +510,11 @@ func (a *assembler) interruptLine(ln *line, s string) bool {
 		if v, _, ok := leadHex(at[2:]); ok && v < 1<<63 {
 			t.UserRegs, t.done, t.Complete = true, true, true
 		}
-	} else if f, info := scanFrame(at); ok && info.kind == frameFull && !t.done {
-		return a.frameLine(ln, f, info)
+	} else if ok && !t.done {
+		var f Frame
+		if info := scanFrame(at, &f); info.kind == frameFull {
+			return a.frameLine(ln, &f, info)
+		}
 	}
 	a.touchTrace(ln)
 	return true
