@@ -24,10 +24,7 @@ const noLimitKB = 9007199254740988
 const maxCandidates = 64
 
 // report runs the detectors and flattens the incident.
-func (inc *Incident) report(line func(waitgraph.Ref) string) report.Incident {
-	if line == nil {
-		line = func(waitgraph.Ref) string { return "" }
-	}
+func (inc *Incident) report() report.Incident {
 	out := report.Incident{
 		Host:            optional(inc.Snap.Host),
 		Kernel:          report.Kernel{Release: optional(inc.Snap.Release), Arch: optional(inc.Snap.Arch), Era: inc.Era.Name, EraBasis: inc.Era.Basis},
@@ -42,7 +39,7 @@ func (inc *Incident) report(line func(waitgraph.Ref) string) report.Incident {
 			if rankVerdict(f.Verdict) >= rankVerdict("hang") {
 				f.Explanation = append(f.Explanation, caveats...)
 			}
-			out.Findings = append(out.Findings, inc.finding(d, &f, line))
+			out.Findings = append(out.Findings, inc.finding(d, &f))
 			if lead == nil || rankVerdict(f.Verdict) > rankVerdict(lead.Verdict) {
 				lead, leadRule = &f, d.ID
 			}
@@ -188,7 +185,7 @@ func groupName(e *waitgraph.Episode) string {
 	return "the system (" + e.Scope + ")"
 }
 
-func (inc *Incident) finding(d *Detector, f *Found, line func(waitgraph.Ref) string) report.Finding {
+func (inc *Incident) finding(d *Detector, f *Found) report.Finding {
 	out := report.Finding{
 		Rule: d.ID, Verdict: f.Verdict, Confidence: f.Confidence.String(), Summary: f.Summary, Explanation: notNil(f.Explanation),
 		Tasks: []int{}, TaskIDs: []string{}, Evidence: []report.Evidence{}, Fixes: []report.Fix{},
@@ -210,7 +207,7 @@ func (inc *Incident) finding(d *Detector, f *Found, line func(waitgraph.Ref) str
 		out.TaskIDs = append(out.TaskIDs, t.ID)
 	}
 	for _, r := range f.Evidence {
-		out.Evidence = append(out.Evidence, report.Evidence{Input: r.Input, Line: r.Line, Text: line(r)})
+		out.Evidence = append(out.Evidence, report.Evidence{Input: r.Input, Line: r.Line})
 	}
 	fixes := d.Fixes
 	if f.Fixes != nil {
@@ -363,7 +360,7 @@ func (inc *Incident) task(t *stacks.Task) report.Task {
 	out.StackSource = optional(sourceName(s.Source))
 	out.Evidence = append(out.Evidence, report.Ref{Input: s.Span.Input, Line: s.Span.First})
 	for i := range s.Trace.Frames {
-		out.Stack = append(out.Stack, frame(&s.Trace.Frames[i]))
+		out.Stack = append(out.Stack, frame(s.Trace, &s.Trace.Frames[i]))
 	}
 	inc.roles(t, s, out.Stack)
 	if v := inc.Graph.View(t); v != nil {
@@ -382,8 +379,8 @@ func holdLabel(h waitgraph.Hold, v lockmodel.Version) string {
 	return fmt.Sprintf("%s%s (%s, %s) in %s", maybe, h.Class.NameIn(v), h.Instance, h.Mode, h.Frame.Func)
 }
 
-func frame(f *parse.Frame) report.Frame {
-	out := report.Frame{Func: f.Func, Module: optional(f.Module), BuildID: optional(f.BuildID), Reliable: f.Reliable, Context: contextName(f.Context), Line: f.Line}
+func frame(t *parse.Trace, f *parse.Frame) report.Frame {
+	out := report.Frame{Func: f.Func, Module: optional(f.Module), BuildID: optional(f.BuildID), Reliable: f.Reliable, Context: contextName(f.Context), Line: t.Line(f)}
 	if f.HasOffset {
 		out.Offset, out.Size = &f.Offset, &f.Size
 	}

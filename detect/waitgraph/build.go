@@ -400,7 +400,7 @@ func (b *builder) resourceFS(w *Wait) string {
 func (b *builder) waitEdge(v *View, to *Node, basis string) *Edge {
 	w := v.Wait
 	e := &Edge{From: b.taskNode(v.Task), To: to, Relation: WaitsFor, Basis: basis, Mode: modeName(w.Mode), Frame: w.Frame.Func, Fact: w.Fact,
-		Evidence: []Ref{{v.At.Span.Input, w.Frame.Line}}}
+		Evidence: []Ref{{v.At.Span.Input, v.At.Line(w.Frame)}}}
 	if w.Kind == "" && v.At.Filtered() {
 		e.Why = append(e.Why, "/proc/PID/stack hides lock functions, so its innermost frame is the waiter")
 	}
