@@ -49,9 +49,7 @@ func (inc *Incident) report() report.Incident {
 		out.OOMs = append(out.OOMs, inc.ooms(e)...)
 	}
 	slices.SortStableFunc(out.OOMs, func(a, b report.OOM) int { return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Line, b.Line)) })
-	for _, t := range inc.Tasks {
-		out.Tasks = append(out.Tasks, inc.task(t))
-	}
+	out.Tasks = inc.tasks()
 	out.WaitGraph = inc.graph()
 	out.Timeline = inc.timeline()
 	out.Log = []report.LogLine{}
@@ -325,6 +323,48 @@ func limit(l parse.Limit) *int64 {
 	return &l.LimitKB
 }
 
+// manyTasks is how many tasks an incident has at most that shows the stack of
+// each. In a larger one those that merely wait refer to an equal stack.
+const manyTasks = 2000
+
+func (inc *Incident) tasks() []report.Task {
+	type picture struct {
+		stack *stacks.Stack
+		read  *waitgraph.Reading // the roles of its frames
+	}
+	out := make([]report.Task, 0, len(inc.Tasks))
+	first := map[picture]*string{} // id of the task that shows it
+	for _, t := range inc.Tasks {
+		x := inc.task(t)
+		if s := t.Present(); s != nil {
+			p := picture{stack: s.Stack}
+			if v := inc.Graph.View(t); v != nil && v.At == s {
+				p.read = v.Reading
+			}
+			switch id := first[p]; {
+			case id == nil:
+				first[p] = &t.ID
+			case len(inc.Tasks) > manyTasks && (x.Role == "bystander" || x.Role == "blocked" || x.Role == "oom_waiter"):
+				x.SameStack = id
+			}
+			if x.SameStack == nil {
+				x.Stack = inc.stack(t, s)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (inc *Incident) stack(t *stacks.Task, s *stacks.Sighting) []report.Frame {
+	out := make([]report.Frame, 0, len(s.Trace.Frames))
+	for i := range s.Trace.Frames {
+		out = append(out, frame(s.Trace, &s.Trace.Frames[i]))
+	}
+	inc.roles(t, s, out)
+	return out
+}
+
 func (inc *Incident) task(t *stacks.Task) report.Task {
 	out := report.Task{ID: t.ID, Comm: optional(t.Comm), Label: optional(t.Label), Role: inc.role(t), Memcg: optional(t.Memcg), Holds: []string{}, Stack: []report.Frame{},
 		Evidence: []report.Ref{}, Sightings: len(t.Sightings)}
@@ -359,10 +399,6 @@ func (inc *Incident) task(t *stacks.Task) report.Task {
 	}
 	out.StackSource = optional(sourceName(s.Source))
 	out.Evidence = append(out.Evidence, report.Ref{Input: s.Span.Input, Line: s.Span.First})
-	for i := range s.Trace.Frames {
-		out.Stack = append(out.Stack, frame(s.Trace, &s.Trace.Frames[i]))
-	}
-	inc.roles(t, s, out.Stack)
 	if v := inc.Graph.View(t); v != nil {
 		for _, h := range v.Holds {
 			out.Holds = append(out.Holds, holdLabel(h, inc.version()))
@@ -380,7 +416,13 @@ func holdLabel(h waitgraph.Hold, v lockmodel.Version) string {
 }
 
 func frame(t *parse.Trace, f *parse.Frame) report.Frame {
-	out := report.Frame{Func: f.Func, Module: optional(f.Module), BuildID: optional(f.BuildID), Reliable: f.Reliable, Context: contextName(f.Context), Line: t.Line(f)}
+	out := report.Frame{Func: f.Func, Reliable: f.Reliable, Context: contextName(f.Context), Line: t.Line(f)}
+	if f.Module != "" {
+		out.Module = &f.Module
+	}
+	if f.BuildID != "" {
+		out.BuildID = &f.BuildID
+	}
 	if f.HasOffset {
 		out.Offset, out.Size = &f.Offset, &f.Size
 	}
