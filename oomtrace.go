@@ -6,8 +6,8 @@ package oomtrace
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -53,33 +53,67 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	if opt.LockModel == nil {
 		go lockmodel.Embedded() // parsed while the log is read
 	}
-	results, events := readAll(ctx, sources, opt.Symbols)
+	var c stacks.Collector
+	number := map[string]int{} // from 1, by name
+	for i, src := range slices.Backward(sources) {
+		number[src.Name] = i + 1
+	}
+	delete(number, "")
+	for i, src := range sources {
+		c.Origin(i, stacks.Origin{Host: src.Host, Release: src.Release, Follows: number[src.Follows]})
+	}
+	results := readAll(ctx, sources, opt.Symbols, &c)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	rep := &report.Report{SchemaVersion: report.SchemaVersion, Tool: report.Tool{Name: "oomtrace", Version: opt.Version}, Inputs: []report.Input{}, Incidents: []report.Incident{}}
-	var c stacks.Collector
 	for i, src := range sources {
 		rep.Inputs = append(rep.Inputs, input(src, &results[i]))
-		c.Origin(i, stacks.Origin{Host: src.Host, Release: src.Release, Follows: 1 + slices.IndexFunc(sources, func(s Source) bool { return src.Follows != "" && s.Name == src.Follows })})
-		for _, e := range events[i] {
-			c.Add(e)
-		}
 	}
 	if opt.LockModel == nil {
 		opt.LockModel = lockmodel.Embedded()
 	}
-	text := newTexts(events)
 	for _, snap := range c.Snapshots() {
 		g := waitgraph.Build(snap, waitgraph.Options{Model: opt.LockModel, Handlers: opt.OOMHandlers, Daemons: opt.FuseDaemons})
-		rep.Incidents = append(rep.Incidents, detect.Run(g, text.line)...)
+		rep.Incidents = append(rep.Incidents, detect.Run(g)...)
 		rep.Trace = detect.Trace(rep.Trace, snap)
 	}
 	for i := range rep.Incidents {
 		rep.Incidents[i].ID = strconv.Itoa(i + 1)
 	}
+	addTexts(&c, rep.Incidents)
 	addLog(sources, rep.Incidents)
 	return rep, ctx.Err()
+}
+
+// addTexts adds what the lines say that findings rest on.
+func addTexts(c *stacks.Collector, incs []report.Incident) {
+	var evidence []*report.Evidence
+	for i := range incs {
+		for j := range incs[i].Findings {
+			f := &incs[i].Findings[j]
+			for k := range f.Evidence {
+				evidence = append(evidence, &f.Evidence[k])
+			}
+		}
+	}
+	slices.SortFunc(evidence, func(a, b *report.Evidence) int {
+		return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Line, b.Line))
+	})
+	var lines []stacks.Line
+	for _, e := range evidence {
+		if l := (stacks.Line{Input: e.Input, No: e.Line}); len(lines) == 0 || lines[len(lines)-1] != l {
+			lines = append(lines, l)
+		}
+	}
+	texts := c.Texts(lines)
+	at := -1
+	for _, e := range evidence {
+		if l := (stacks.Line{Input: e.Input, No: e.Line}); at < 0 || lines[at] != l {
+			at++
+		}
+		e.Text = texts[at]
+	}
 }
 
 // addLog reads the inputs once more for the lines around the evidence: what
@@ -135,11 +169,10 @@ func fetchLines(src Source, need map[int]string, last int) {
 	}
 }
 
-// readAll parses the sources in parallel; each keeps its own events, so the
-// result does not depend on which ends first.
-func readAll(ctx context.Context, sources []Source, symbols parse.Symbols) ([]parse.Result, [][]parse.Event) {
+// readAll parses the sources in parallel; the result does not depend on which
+// ends first.
+func readAll(ctx context.Context, sources []Source, symbols parse.Symbols, c *stacks.Collector) []parse.Result {
 	results := make([]parse.Result, len(sources))
-	events := make([][]parse.Event, len(sources))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 8)
 	for i, src := range sources {
@@ -151,29 +184,31 @@ func readAll(ctx context.Context, sources []Source, symbols parse.Symbols) ([]pa
 			if ctx.Err() != nil {
 				return
 			}
-			results[i], events[i] = readOne(i, src, symbols)
+			results[i] = readOne(i, src, symbols, c)
 		}()
 	}
 	wg.Wait()
-	return results, events
+	return results
 }
 
-func readOne(i int, src Source, symbols parse.Symbols) (res parse.Result, events []parse.Event) {
+func readOne(i int, src Source, symbols parse.Symbols, c *stacks.Collector) (res parse.Result) {
 	r, err := src.Open()
 	if err == nil {
 		defer r.Close()
 		var tr stacks.Tracer // a trace streams: its events are not kept
 		res, err = parse.Read(r, parse.Options{Input: i, Symbols: symbols}, func(e parse.Event) {
 			if !tr.Take(e) {
-				events = append(events, e)
+				c.Add(e)
 			}
 		})
-		events = append(events, tr.End()...)
+		for _, e := range tr.End() {
+			c.Add(e)
+		}
 	}
 	if err != nil {
 		res.Diagnostics = append(res.Diagnostics, parse.Diagnostic{Line: res.Lines, Severity: "error", Code: "unreadable", Message: err.Error()})
 	}
-	return res, events
+	return res
 }
 
 func input(src Source, res *parse.Result) report.Input {
@@ -202,66 +237,3 @@ func records(res *parse.Result) report.Records {
 		ProcFile: m.Proc, FrameLine: m.Frames, StrayFrame: m.Strays,
 	}
 }
-
-// texts finds the text of a line that an event starts with or that is a frame.
-type texts map[waitgraph.Ref]string
-
-func newTexts(events [][]parse.Event) texts {
-	t := texts{}
-	for _, list := range events {
-		for _, e := range list {
-			m := e.Head()
-			t.set(m.Span.Input, m.Span.First, m.Text)
-			switch e := e.(type) {
-			case *parse.Task:
-				t.trace(m.Span.Input, e.Trace)
-			case *parse.OOM:
-				t.trace(m.Span.Input, e.Trace)
-			case *parse.Locks:
-				for _, h := range e.Held {
-					addr := h.Addr
-					if addr != "" {
-						addr += " "
-					}
-					t.set(m.Span.Input, h.Line, fmt.Sprintf("%s(%s), at: %s", addr, h.Class, frameText(&h.At)))
-				}
-			}
-		}
-	}
-	return t
-}
-
-func (t texts) set(input, line int, text string) {
-	k := waitgraph.Ref{Input: input, Line: line}
-	if _, ok := t[k]; !ok && text != "" {
-		t[k] = text
-	}
-}
-
-func (t texts) trace(input int, tr *parse.Trace) {
-	if tr == nil {
-		return
-	}
-	for i := range tr.Frames {
-		t.set(input, tr.Frames[i].Line, frameText(&tr.Frames[i]))
-	}
-}
-
-func frameText(f *parse.Frame) string {
-	s := f.Func
-	if s == "" {
-		s = "0x" + strconv.FormatUint(f.Addr, 16)
-	}
-	if f.HasOffset {
-		s += fmt.Sprintf("+0x%x/0x%x", f.Offset, f.Size)
-	}
-	if f.Module != "" {
-		s += " [" + f.Module + "]"
-	}
-	if !f.Reliable {
-		s = "? " + s
-	}
-	return s
-}
-
-func (t texts) line(r waitgraph.Ref) string { return t[r] }

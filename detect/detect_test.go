@@ -46,7 +46,7 @@ func analyze(t *testing.T, ar *txtar.Archive) []report.Incident {
 	}
 	var out []report.Incident
 	for _, s := range c.Snapshots() {
-		out = append(out, detect.Run(waitgraph.Build(s, opt), nil)...)
+		out = append(out, detect.Run(waitgraph.Build(s, opt))...)
 	}
 	return out
 }

@@ -24,10 +24,7 @@ const noLimitKB = 9007199254740988
 const maxCandidates = 64
 
 // report runs the detectors and flattens the incident.
-func (inc *Incident) report(line func(waitgraph.Ref) string) report.Incident {
-	if line == nil {
-		line = func(waitgraph.Ref) string { return "" }
-	}
+func (inc *Incident) report() report.Incident {
 	out := report.Incident{
 		Host:            optional(inc.Snap.Host),
 		Kernel:          report.Kernel{Release: optional(inc.Snap.Release), Arch: optional(inc.Snap.Arch), Era: inc.Era.Name, EraBasis: inc.Era.Basis},
@@ -42,7 +39,7 @@ func (inc *Incident) report(line func(waitgraph.Ref) string) report.Incident {
 			if rankVerdict(f.Verdict) >= rankVerdict("hang") {
 				f.Explanation = append(f.Explanation, caveats...)
 			}
-			out.Findings = append(out.Findings, inc.finding(d, &f, line))
+			out.Findings = append(out.Findings, inc.finding(d, &f))
 			if lead == nil || rankVerdict(f.Verdict) > rankVerdict(lead.Verdict) {
 				lead, leadRule = &f, d.ID
 			}
@@ -52,9 +49,7 @@ func (inc *Incident) report(line func(waitgraph.Ref) string) report.Incident {
 		out.OOMs = append(out.OOMs, inc.ooms(e)...)
 	}
 	slices.SortStableFunc(out.OOMs, func(a, b report.OOM) int { return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Line, b.Line)) })
-	for _, t := range inc.Tasks {
-		out.Tasks = append(out.Tasks, inc.task(t))
-	}
+	out.Tasks = inc.tasks()
 	out.WaitGraph = inc.graph()
 	out.Timeline = inc.timeline()
 	out.Log = []report.LogLine{}
@@ -188,7 +183,7 @@ func groupName(e *waitgraph.Episode) string {
 	return "the system (" + e.Scope + ")"
 }
 
-func (inc *Incident) finding(d *Detector, f *Found, line func(waitgraph.Ref) string) report.Finding {
+func (inc *Incident) finding(d *Detector, f *Found) report.Finding {
 	out := report.Finding{
 		Rule: d.ID, Verdict: f.Verdict, Confidence: f.Confidence.String(), Summary: f.Summary, Explanation: notNil(f.Explanation),
 		Tasks: []int{}, TaskIDs: []string{}, Evidence: []report.Evidence{}, Fixes: []report.Fix{},
@@ -210,7 +205,7 @@ func (inc *Incident) finding(d *Detector, f *Found, line func(waitgraph.Ref) str
 		out.TaskIDs = append(out.TaskIDs, t.ID)
 	}
 	for _, r := range f.Evidence {
-		out.Evidence = append(out.Evidence, report.Evidence{Input: r.Input, Line: r.Line, Text: line(r)})
+		out.Evidence = append(out.Evidence, report.Evidence{Input: r.Input, Line: r.Line})
 	}
 	fixes := d.Fixes
 	if f.Fixes != nil {
@@ -328,6 +323,48 @@ func limit(l parse.Limit) *int64 {
 	return &l.LimitKB
 }
 
+// manyTasks is how many tasks an incident has at most that shows the stack of
+// each. In a larger one those that merely wait refer to an equal stack.
+const manyTasks = 2000
+
+func (inc *Incident) tasks() []report.Task {
+	type picture struct {
+		stack *stacks.Stack
+		read  *waitgraph.Reading // the roles of its frames
+	}
+	out := make([]report.Task, 0, len(inc.Tasks))
+	first := map[picture]*string{} // id of the task that shows it
+	for _, t := range inc.Tasks {
+		x := inc.task(t)
+		if s := t.Present(); s != nil {
+			p := picture{stack: s.Stack}
+			if v := inc.Graph.View(t); v != nil && v.At == s {
+				p.read = v.Reading
+			}
+			switch id := first[p]; {
+			case id == nil:
+				first[p] = &t.ID
+			case len(inc.Tasks) > manyTasks && (x.Role == "bystander" || x.Role == "blocked" || x.Role == "oom_waiter"):
+				x.SameStack = id
+			}
+			if x.SameStack == nil {
+				x.Stack = inc.stack(t, s)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (inc *Incident) stack(t *stacks.Task, s *stacks.Sighting) []report.Frame {
+	out := make([]report.Frame, 0, len(s.Trace.Frames))
+	for i := range s.Trace.Frames {
+		out = append(out, frame(s.Trace, &s.Trace.Frames[i]))
+	}
+	inc.roles(t, s, out)
+	return out
+}
+
 func (inc *Incident) task(t *stacks.Task) report.Task {
 	out := report.Task{ID: t.ID, Comm: optional(t.Comm), Label: optional(t.Label), Role: inc.role(t), Memcg: optional(t.Memcg), Holds: []string{}, Stack: []report.Frame{},
 		Evidence: []report.Ref{}, Sightings: len(t.Sightings)}
@@ -362,10 +399,6 @@ func (inc *Incident) task(t *stacks.Task) report.Task {
 	}
 	out.StackSource = optional(sourceName(s.Source))
 	out.Evidence = append(out.Evidence, report.Ref{Input: s.Span.Input, Line: s.Span.First})
-	for i := range s.Trace.Frames {
-		out.Stack = append(out.Stack, frame(&s.Trace.Frames[i]))
-	}
-	inc.roles(t, s, out.Stack)
 	if v := inc.Graph.View(t); v != nil {
 		for _, h := range v.Holds {
 			out.Holds = append(out.Holds, holdLabel(h, inc.version()))
@@ -382,8 +415,14 @@ func holdLabel(h waitgraph.Hold, v lockmodel.Version) string {
 	return fmt.Sprintf("%s%s (%s, %s) in %s", maybe, h.Class.NameIn(v), h.Instance, h.Mode, h.Frame.Func)
 }
 
-func frame(f *parse.Frame) report.Frame {
-	out := report.Frame{Func: f.Func, Module: optional(f.Module), BuildID: optional(f.BuildID), Reliable: f.Reliable, Context: contextName(f.Context), Line: f.Line}
+func frame(t *parse.Trace, f *parse.Frame) report.Frame {
+	out := report.Frame{Func: f.Func, Reliable: f.Reliable, Context: contextName(f.Context), Line: t.Line(f)}
+	if f.Module != "" {
+		out.Module = &f.Module
+	}
+	if f.BuildID != "" {
+		out.BuildID = &f.BuildID
+	}
 	if f.HasOffset {
 		out.Offset, out.Size = &f.Offset, &f.Size
 	}

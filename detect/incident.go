@@ -32,14 +32,14 @@ type Incident struct {
 	nodes map[*waitgraph.Node]bool
 }
 
-// Run finds the incidents of one snapshot. Line gives the text of a line
-// without its framing, for the evidence; it may be nil.
-func Run(g *waitgraph.Graph, line func(waitgraph.Ref) string) []report.Incident {
+// Run finds the incidents of one snapshot. The text of their evidence is left
+// for the caller to fill in: stacks.Collector has it.
+func Run(g *waitgraph.Graph) []report.Incident {
 	era := eraOf(g)
 	var out []report.Incident
 	for _, inc := range incidents(g) {
 		inc.Era = era
-		out = append(out, inc.report(line))
+		out = append(out, inc.report())
 	}
 	return out
 }

@@ -34,7 +34,7 @@ var limitWriteOOM = &Detector{
 				f := Found{Verdict: "none", Confidence: Confirmed, Cycle: -1, Tasks: []*stacks.Task{t}, Collect: []string{}}
 				f.Summary = fmt.Sprintf("the OOM comes from a write to the limit by %s, not from a charge", who(t))
 				f.Explanation = []string{fmt.Sprintf("%s() is on the call trace of the report: the kernel kills in the group until the new limit fits", c.Frame.Func)}
-				f.Evidence = []waitgraph.Ref{{Input: s.Span.Input, Line: c.Frame.Line}}
+				f.Evidence = []waitgraph.Ref{{Input: s.Span.Input, Line: s.Line(c.Frame)}}
 				out = append(out, f)
 				break
 			}

@@ -154,7 +154,7 @@ func (inc *Incident) placeText(t *stacks.Task) string {
 		}
 	}
 	if v.At.Report == nil {
-		s += fmt.Sprintf(", last at line %d", v.Charge.Frame.Line)
+		s += fmt.Sprintf(", last at line %d", v.At.Line(v.Charge.Frame))
 	} else {
 		s += ", and no later line shows it elsewhere (khungtaskd and sysrq-w leave out a task that loops or sleeps killably)"
 	}
@@ -165,7 +165,7 @@ func (inc *Incident) victimText(t *stacks.Task, exit *waitgraph.Edge) string {
 	v := inc.Graph.View(t)
 	s := fmt.Sprintf("waits in %s(), which SIGKILL does not end", v.Wait.Frame.Func)
 	if exit.From.Episode != nil && len(exit.Evidence) > 0 {
-		s = fmt.Sprintf("was killed at line %d and %s, last seen at line %d", exit.Evidence[0].Line, s, v.Wait.Frame.Line)
+		s = fmt.Sprintf("was killed at line %d and %s, last seen at line %d", exit.Evidence[0].Line, s, v.At.Line(v.Wait.Frame))
 	}
 	if t.HungReports > 0 {
 		s += fmt.Sprintf("; %d hung-task reports", t.HungReports)
@@ -276,12 +276,12 @@ func (inc *Incident) endedTrap(charger *stacks.Task, at *stacks.Sighting, held [
 				Verdict: "none", Confidence: Likely, Cycle: -1, Tasks: []*stacks.Task{charger, t},
 				Summary: fmt.Sprintf("%s held %s in a charge while victim %s waited for it, but that ended: %s", who(charger), class, who(t), v.Reason),
 				Explanation: []string{
-					fmt.Sprintf("%s waited for %s in %s() after the kill (line %d)", who(t), class, w.Frame.Func, w.Frame.Line),
-					fmt.Sprintf("%s held it in %s() (line %d)", who(charger), h.Frame.Func, h.Frame.Line),
+					fmt.Sprintf("%s waited for %s in %s() after the kill (line %d)", who(t), class, w.Frame.Func, s.Line(w.Frame)),
+					fmt.Sprintf("%s held it in %s() (line %d)", who(charger), h.Frame.Func, at.Line(h.Frame)),
 					"later evidence breaks the cycle: " + v.Reason,
 				},
 				Ended:    &Ended{At: stampOf(inc, v), How: v.Reason, Evidence: v.Evidence},
-				Evidence: sortRefs([]waitgraph.Ref{{Input: at.Span.Input, Line: h.Frame.Line}, {Input: s.Span.Input, Line: w.Frame.Line}}),
+				Evidence: sortRefs([]waitgraph.Ref{{Input: at.Span.Input, Line: at.Line(h.Frame)}, {Input: s.Span.Input, Line: s.Line(w.Frame)}}),
 				Collect:  []string{},
 			}, true
 		}

@@ -32,7 +32,7 @@ var nofsLivelock = &Detector{
 			f := Found{Verdict: "livelock", Confidence: Possible, Cycle: -1, Tasks: []*stacks.Task{s.task}}
 			f.Summary = fmt.Sprintf("%s retries a NOFS memcg charge for ever: seen in it %d times in %.0f s, and nobody is killed", who(s.task), len(s.at), last.Stamp.Boot-first.Stamp.Boot)
 			for _, x := range s.at {
-				f.Evidence = append(f.Evidence, waitgraph.Ref{Input: x.Span.Input, Line: inc.Graph.Charge(x).Frame.Line})
+				f.Evidence = append(f.Evidence, waitgraph.Ref{Input: x.Span.Input, Line: x.Line(inc.Graph.Charge(x).Frame)})
 			}
 			f.Evidence = sortRefs(f.Evidence)
 			f.Explanation = []string{"this release's OOM killer refuses requests without __GFP_FS, and the charge is retried"}

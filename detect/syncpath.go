@@ -56,7 +56,7 @@ func (inc *Incident) synchronizePath() report.SyncPath {
 			out.Mechanism = &mechanism
 		}
 		if best != nil && charge.Frame != nil {
-			out.Evidence = append(out.Evidence, report.Ref{Input: best.Span.Input, Line: charge.Frame.Line})
+			out.Evidence = append(out.Evidence, report.Ref{Input: best.Span.Input, Line: best.Line(charge.Frame)})
 		}
 	}
 	switch charge.Kind {

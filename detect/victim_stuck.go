@@ -40,7 +40,7 @@ var oomVictimStuck = &Detector{
 				target := inc.Graph.Out(n)[0].To
 				f := Found{Verdict: "hang", Confidence: Likely, Cycle: -1, Tasks: []*stacks.Task{t}}
 				f.Summary = fmt.Sprintf("OOM victim %s is still waiting for %s in %s()", who(t), target.Label, view.Wait.Frame.Func)
-				f.Evidence = sortRefs([]waitgraph.Ref{{Input: v.Kill.Span.Input, Line: v.Kill.Span.First}, {Input: view.At.Span.Input, Line: view.Wait.Frame.Line}})
+				f.Evidence = sortRefs([]waitgraph.Ref{{Input: v.Kill.Span.Input, Line: v.Kill.Span.First}, {Input: view.At.Span.Input, Line: view.At.Line(view.Wait.Frame)}})
 				if t.HungReports > 0 {
 					f.Confidence = Confirmed
 					f.Explanation = append(f.Explanation, fmt.Sprintf("khungtaskd reported it %d times, blocked for up to %d s", t.HungReports, t.BlockedS))

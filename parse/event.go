@@ -58,7 +58,7 @@ type Frame struct {
 	Context   Context
 	Module    string // "" for the core kernel
 	BuildID   string // of the module, or of the kernel as the trace's header has it; 40 hexadecimal digits, "" if not printed (CONFIG_STACKTRACE_BUILD_ID, 5.14 ->)
-	Line      int
+	Line      int    // of a trace's frame see Trace.Line
 	Place     *Place // in the source, nil without symbols that know it
 }
 
@@ -72,6 +72,7 @@ type Trace struct {
 	Complete bool   // the outermost frame or </TASK> was seen
 	Wchan    bool   // no stack: its one frame is the function the task sleeps in
 	Mixed    bool   // a foreign line stood between the frames
+	Lines    *Lines // nil: each frame has its own line; see Share
 }
 
 // Source is the kind of record that showed a task's stack. It decides how the

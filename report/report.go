@@ -220,6 +220,7 @@ type Task struct {
 	Waits        *string  `json:"waits"`     // node id of what it waits for
 	Holds        []string `json:"holds"`     // locks that its frames hold, for people: "i_rwsem (file, exclusive) in generic_file_aio_write"
 	Stack        []Frame  `json:"stack"`
+	SameStack    *string  `json:"same_stack_as"` // node id of an earlier task with the same stack, null if the stack is here
 	Evidence     []Ref    `json:"evidence"`
 }
 

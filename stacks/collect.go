@@ -12,10 +12,10 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // Collector gathers the events of all inputs. The zero Collector is ready.
-// It is not safe for concurrent use; events may come in any order.
+// Events may come in any order. Those of different inputs may be added at the
+// same time, once Origin was called for each.
 type Collector struct {
-	events  []parse.Event
-	origins map[int]Origin
+	feeds []*feed // by input
 }
 
 // Origin is what is known of an input besides its text.
@@ -25,18 +25,28 @@ type Origin struct {
 	Follows int    // 1 + the input that this one continues (rotated logs), 0 for none
 }
 
+// feed is what came from one input.
+type feed struct {
+	origin   Origin
+	events   []parse.Event
+	unsorted bool
+	stacks   interner
+}
+
 // Origin tells where an input came from. Call it before Snapshots.
-func (c *Collector) Origin(input int, o Origin) {
-	if c.origins == nil {
-		c.origins = map[int]Origin{}
+func (c *Collector) Origin(input int, o Origin) { c.feed(input).origin = o }
+
+func (c *Collector) feed(input int) *feed {
+	for len(c.feeds) <= input {
+		c.feeds = append(c.feeds, &feed{})
 	}
-	c.origins[input] = o
+	return c.feeds[input]
 }
 
 // first is the oldest part of a rotated log: all parts are one stream.
 func (c *Collector) first(input int) int {
-	for range len(c.origins) {
-		f := c.origins[input].Follows
+	for range len(c.feeds) {
+		f := c.feeds[input].origin.Follows
 		if f == 0 {
 			break
 		}
@@ -45,8 +55,27 @@ func (c *Collector) first(input int) int {
 	return input
 }
 
-// Add takes one event.
-func (c *Collector) Add(e parse.Event) { c.events = append(c.events, e) }
+// Add takes one event. The event is the Collector's from now on: traces that
+// are equal share their frames.
+func (c *Collector) Add(e parse.Event) { c.feed(e.Head().Span.Input).add(e) }
+
+func (f *feed) add(e parse.Event) {
+	switch e := e.(type) {
+	case *parse.Task:
+		f.stacks.share(e.Trace)
+	case *parse.OOM:
+		f.stacks.share(e.Trace)
+	}
+	if n := len(f.events); n > 0 && compareEvents(f.events[n-1], e) > 0 {
+		f.unsorted = true
+	}
+	f.events = append(f.events, e)
+}
+
+// compareEvents compares two events of one input.
+func compareEvents(a, b parse.Event) int {
+	return cmp.Or(cmp.Compare(seq(a.Head()), seq(b.Head())), cmp.Compare(rank(a), rank(b)))
+}
 
 // stream is a run of events of one boot in one input.
 type stream struct {
@@ -62,15 +91,24 @@ type stream struct {
 // boot of one input with the last boot of another. Input without a host name
 // joins the only host there is.
 func (c *Collector) Snapshots() []*Snapshot {
-	slices.SortStableFunc(c.events, func(a, b parse.Event) int {
-		x, y := a.Head(), b.Head()
-		return cmp.Or(cmp.Compare(x.Span.Input, y.Span.Input), cmp.Compare(seq(x), seq(y)), cmp.Compare(rank(a), rank(b)))
-	})
+	for _, f := range c.feeds {
+		if f.unsorted {
+			slices.SortStableFunc(f.events, compareEvents)
+			f.unsorted = false
+		}
+	}
 	streams := c.split()
 	hosts := hostNames(streams)
+	of := map[string][]*stream{}
+	for _, s := range streams {
+		if len(hosts) == 1 {
+			s.host = hosts[0]
+		}
+		of[s.host] = append(of[s.host], s)
+	}
 	var out []*Snapshot
 	for _, h := range hosts {
-		out = append(out, joinHost(h, streams, len(hosts) == 1)...)
+		out = append(out, c.joinHost(h, of[h])...)
 	}
 	return out
 }
@@ -94,31 +132,35 @@ func (c *Collector) split() []*stream {
 	}
 	cur := map[key]*stream{}
 	var out []*stream
-	for _, e := range c.events {
-		m := e.Head()
-		o := c.origins[m.Span.Input]
-		host := m.Host
-		if host == "" {
-			host, _, _ = strings.Cut(o.Host, ".") // logs have the short name
+	for input, f := range c.feeds {
+		first := c.first(input)
+		short, _, _ := strings.Cut(f.origin.Host, ".") // logs have the short name
+		for _, e := range f.events {
+			m := e.Head()
+			k := key{first, m.Host}
+			if k.host == "" {
+				k.host = short
+			}
+			s := cur[k]
+			_, boot := e.(*parse.Boot)
+			if s == nil || (boot && len(s.events) > 0) {
+				s = &stream{host: k.host, input: k.input, release: f.origin.Release}
+				cur[k] = s
+				out = append(out, s)
+			}
+			s.events = append(s.events, e)
+			s.timed = s.timed || m.Stamp.HasBoot || m.Stamp.Wall != ""
 		}
-		k := key{c.first(m.Span.Input), host}
-		s := cur[k]
-		_, boot := e.(*parse.Boot)
-		if s == nil || (boot && len(s.events) > 0) {
-			s = &stream{host: host, input: k.input, release: o.Release}
-			cur[k] = s
-			out = append(out, s)
-		}
-		s.events = append(s.events, e)
-		s.timed = s.timed || m.Stamp.HasBoot || m.Stamp.Wall != ""
 	}
 	return out
 }
 
 func hostNames(streams []*stream) []string {
 	var named, all []string
+	seen := map[string]bool{}
 	for _, s := range streams {
-		if !slices.Contains(all, s.host) {
+		if !seen[s.host] {
+			seen[s.host] = true
 			all = append(all, s.host)
 			if s.host != "" {
 				named = append(named, s.host)
@@ -132,14 +174,11 @@ func hostNames(streams []*stream) []string {
 }
 
 // joinHost makes the snapshots of one host, oldest boot first.
-func joinHost(host string, streams []*stream, only bool) []*Snapshot {
+func (c *Collector) joinHost(host string, streams []*stream) []*Snapshot {
 	perInput := map[int][]*stream{}
 	var inputs []int
 	most := 0
 	for _, s := range streams {
-		if s.host != host && !only {
-			continue
-		}
 		if len(perInput[s.input]) == 0 {
 			inputs = append(inputs, s.input)
 		}
@@ -148,7 +187,8 @@ func joinHost(host string, streams []*stream, only bool) []*Snapshot {
 	}
 	var out []*Snapshot
 	for k := most; k > 0; k-- { // k-th boot from the end
-		snap := &Snapshot{Host: host, untimed: map[int]bool{}, byPid: map[int]*Task{}, traced: map[int]*Trace{}}
+		snap := &Snapshot{Host: host, feeds: c.feeds, untimed: map[int]bool{}, byPid: map[int]*Task{}, traced: map[int]*Trace{},
+			seenOOM: map[record]int{}, seenKill: map[record]int{}}
 		for _, in := range inputs {
 			if list := perInput[in]; k <= len(list) {
 				s := list[len(list)-k]
@@ -178,13 +218,13 @@ func (s *Snapshot) add(e parse.Event) {
 	case *parse.Task:
 		s.addTask(e)
 	case *parse.OOM:
-		if !s.seenOOM(e) {
+		if !seen(s.seenOOM, &e.Meta, e.InvokerPid, e.InvokerComm) {
 			s.OOMs = append(s.OOMs, e)
 			s.addInvoker(e)
 		}
 		s.release(e.Release)
 	case *parse.Kill:
-		if !s.seenKill(e) {
+		if !seen(s.seenKill, &e.Meta, e.Pid, "") {
 			s.Kills = append(s.Kills, e)
 			if e.Traced {
 				s.task(e.Pid, true, "").setComm(e.Comm)
@@ -229,22 +269,25 @@ func (s *Snapshot) release(r string) {
 	}
 }
 
-// seenOOM and seenKill find the same record in another capture of the same
-// ring buffer (a dmesg and a journal of one boot, say).
-func (s *Snapshot) seenOOM(e *parse.OOM) bool {
-	return slices.ContainsFunc(s.OOMs, func(o *parse.OOM) bool {
-		return sameRecord(&o.Meta, &e.Meta) && o.InvokerComm == e.InvokerComm && o.InvokerPid == e.InvokerPid
-	})
+// record tells one OOM report, or one kill, of a boot from the others.
+type record struct {
+	boot float64
+	pid  int
+	comm string
 }
 
-func (s *Snapshot) seenKill(e *parse.Kill) bool {
-	return slices.ContainsFunc(s.Kills, func(o *parse.Kill) bool {
-		return sameRecord(&o.Meta, &e.Meta) && o.Pid == e.Pid
-	})
-}
-
-func sameRecord(a, b *parse.Meta) bool {
-	return a.Span.Input != b.Span.Input && a.Stamp.HasBoot && b.Stamp.HasBoot && a.Stamp.Boot == b.Stamp.Boot
+// seen finds the same record in another capture of the same ring buffer (a
+// dmesg and a journal of one boot, say). in has the input that told of it first.
+func seen(in map[record]int, m *parse.Meta, pid int, comm string) bool {
+	if !m.Stamp.HasBoot {
+		return false
+	}
+	k := record{m.Stamp.Boot, pid, comm}
+	first, ok := in[k]
+	if !ok {
+		in[k] = m.Span.Input
+	}
+	return ok && first != m.Span.Input
 }
 
 // task finds or makes a task. A stack without pid is always a new one.
@@ -259,20 +302,11 @@ func (s *Snapshot) task(pid int, hasPid bool, label string) *Task {
 		t.ID = "task:" + itoa(pid)
 		s.byPid[pid] = t
 	} else {
-		t.ID = "task:#" + itoa(1+s.unnamed())
+		s.unnamed++
+		t.ID = "task:#" + itoa(s.unnamed)
 	}
 	s.Tasks = append(s.Tasks, t)
 	return t
-}
-
-func (s *Snapshot) unnamed() int {
-	n := 0
-	for _, t := range s.Tasks {
-		if !t.HasPid {
-			n++
-		}
-	}
-	return n
 }
 
 func (t *Task) setComm(c string) {
@@ -303,7 +337,7 @@ func (s *Snapshot) addTask(e *parse.Task) {
 	t.Sightings = append(t.Sightings, &Sighting{
 		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Source: e.Source, State: state,
 		Running: state == 'R', Clean: !e.Damaged && (e.Trace == nil || !e.Trace.Mixed),
-		Dump: e.Dump, Work: e.Workqueue, Trace: e.Trace, Hung: e.Source == parse.SourceHung, Over: e.Over,
+		Dump: e.Dump, Work: e.Workqueue, Trace: e.Trace, Stack: s.stack(e.Span.Input, e.Trace), Hung: e.Source == parse.SourceHung, Over: e.Over,
 	})
 }
 
@@ -322,7 +356,7 @@ func (s *Snapshot) addInvoker(e *parse.OOM) {
 	}
 	t.Sightings = append(t.Sightings, &Sighting{
 		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Source: src, State: 'R', Running: true,
-		Clean: !e.Trace.Mixed, Trace: e.Trace, Report: e,
+		Clean: !e.Trace.Mixed, Trace: e.Trace, Stack: s.stack(e.Span.Input, e.Trace), Report: e,
 	})
 }
 
@@ -336,25 +370,36 @@ func (s *Snapshot) finish() {
 		}
 	}
 	slices.SortStableFunc(s.Kills, func(a, b *parse.Kill) int { return s.Order(&a.Meta).Compare(s.Order(&b.Meta)) })
+	var whole []*parse.Dump
+	for _, d := range s.Dumps {
+		if d.Complete {
+			whole = append(whole, d)
+		}
+	}
+	byOrder := func(a, b *Sighting) int { return a.Order.Compare(b.Order) }
+	slices.SortStableFunc(whole, func(a, b *parse.Dump) int { return s.Order(&a.Meta).Compare(s.Order(&b.Meta)) })
 	for _, t := range s.Tasks {
-		slices.SortStableFunc(t.Sightings, func(a, b *Sighting) int { return a.Order.Compare(b.Order) })
-		s.markEnds(t)
+		slices.SortStableFunc(t.Sightings, byOrder)
+		s.markEnds(t, whole)
 	}
 }
 
 // markEnds looks for whole dumps after the task's last sighting that lack it.
 // Only they are evidence of absence: hung-task reports leave out killable
 // sleepers, and a dump with dropped lines may have lost the task.
-func (s *Snapshot) markEnds(t *Task) {
+func (s *Snapshot) markEnds(t *Task, whole []*parse.Dump) {
 	if len(t.Sightings) == 0 || !t.HasPid {
 		return
 	}
 	last := t.Sightings[len(t.Sightings)-1]
-	for _, d := range s.Dumps {
-		if !d.Complete || d.ID == last.Dump || !s.Order(&d.Meta).After(last.Order) {
-			continue
+	from, _ := slices.BinarySearchFunc(whole, last.Order, func(d *parse.Dump, o Order) int {
+		if s.Order(&d.Meta).After(o) {
+			return 1
 		}
-		if t.FirstHung.After(s.Order(&d.Meta)) {
+		return -1
+	})
+	for _, d := range whole[from:] {
+		if d.ID == last.Dump || t.FirstHung.After(s.Order(&d.Meta)) {
 			continue
 		}
 		switch {
@@ -362,6 +407,9 @@ func (s *Snapshot) markEnds(t *Task) {
 			t.Gone = d
 		case d.Action == 'w' && t.Unblocked == nil:
 			t.Unblocked = d
+		}
+		if t.Gone != nil && t.Unblocked != nil {
+			break
 		}
 	}
 }

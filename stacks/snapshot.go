@@ -52,10 +52,14 @@ type Snapshot struct {
 
 	Last Order // of the last event
 
+	feeds   []*feed
 	untimed map[int]bool // inputs without printk times
 	ticks   []tick       // of the log that traces are ordered by
 	traced  map[int]*Trace
 	byPid   map[int]*Task
+	unnamed int // tasks without a pid
+
+	seenOOM, seenKill map[record]int
 }
 
 // Order returns where an event stands.
@@ -73,6 +77,13 @@ func seq(m *parse.Meta) int {
 		return m.Seq
 	}
 	return m.Span.First
+}
+
+func (s *Snapshot) stack(input int, t *parse.Trace) *Stack {
+	if t == nil || len(t.Frames) == 0 {
+		return nil
+	}
+	return s.feeds[input].stacks.byFrame[&t.Frames[0]]
 }
 
 func (s *Snapshot) at(input, line int) Order {
@@ -151,32 +162,23 @@ type Sighting struct {
 	Dump    int  // 0 if outside a sysrq dump
 	Work    string
 	Trace   *parse.Trace // nil if none
+	Stack   *Stack       // its frames, nil if none
 	Hung    bool         // the dump of a hung-task report
 	Over    bool         // a trace shows that the task went on
 	Report  *parse.OOM   // the OOM report whose trace this is
-
-	frames []*parse.Frame
-	done   bool
 }
 
 // Frames returns the reliable frames of the task's own stack, innermost first.
 // Frames marked "? " are left-overs of earlier calls and never count.
 func (s *Sighting) Frames() []*parse.Frame {
-	if s.done {
-		return s.frames
-	}
-	s.done = true
-	if s.Trace == nil {
+	if s.Stack == nil {
 		return nil
 	}
-	for i := range s.Trace.Frames {
-		f := &s.Trace.Frames[i]
-		if f.Reliable && f.Context == parse.ContextTask && f.Func != "" {
-			s.frames = append(s.frames, f)
-		}
-	}
-	return s.frames
+	return s.Stack.Own
 }
+
+// Line is the line of one of the frames.
+func (s *Sighting) Line(f *parse.Frame) int { return s.Trace.Line(f) }
 
 // Has reports whether a frame, the same function at the same offset, is among
 // the reliable frames.

@@ -14,7 +14,6 @@ import (
 type builder struct {
 	*Graph
 	opt Options
-	dec decoder
 
 	trapped map[*stacks.Task]*Trapped
 	starved map[*stacks.Task]bool  // loops in the page allocator during a system-wide OOM
@@ -216,7 +215,7 @@ func (b *builder) lastReport(t *stacks.Task) *parse.OOM {
 
 func (b *builder) sawTrap(t *stacks.Task) bool {
 	return slices.ContainsFunc(t.Sightings, func(s *stacks.Sighting) bool {
-		return chargeOf(s.Frames(), b.Model, b.Version, s).Kind == ChargeTrap
+		return b.Charge(s).Kind == ChargeTrap
 	})
 }
 
@@ -400,7 +399,7 @@ func (b *builder) resourceFS(w *Wait) string {
 func (b *builder) waitEdge(v *View, to *Node, basis string) *Edge {
 	w := v.Wait
 	e := &Edge{From: b.taskNode(v.Task), To: to, Relation: WaitsFor, Basis: basis, Mode: modeName(w.Mode), Frame: w.Frame.Func, Fact: w.Fact,
-		Evidence: []Ref{{v.At.Span.Input, w.Frame.Line}}}
+		Evidence: []Ref{{v.At.Span.Input, v.At.Line(w.Frame)}}}
 	if w.Kind == "" && v.At.Filtered() {
 		e.Why = append(e.Why, "/proc/PID/stack hides lock functions, so its innermost frame is the waiter")
 	}
@@ -506,8 +505,7 @@ func place(v *View) *parse.Frame {
 
 // Decode reads any sighting, past ones included.
 func (g *Graph) Decode(t *stacks.Task, s *stacks.Sighting) *View {
-	d := decoder{model: g.Model, version: g.Version}
-	return d.decode(t, s)
+	return g.dec.decode(t, s)
 }
 
 // Compatible reports whether a hold can be of the lock that a wait is for, by

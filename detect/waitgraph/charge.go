@@ -161,7 +161,7 @@ func (c Charge) Era() string {
 
 // Charge reads the charge state of any sighting, past ones included.
 func (g *Graph) Charge(s *stacks.Sighting) Charge {
-	return chargeOf(s.Frames(), g.Model, g.Version, s)
+	return g.dec.of(s).Charge
 }
 
 // Top is the innermost frame that is no scheduler or lock function: what a

@@ -33,22 +33,51 @@ type Hold struct {
 
 // View is what one sighting says about its task.
 type View struct {
-	Task   *stacks.Task
-	At     *stacks.Sighting
+	Task *stacks.Task
+	At   *stacks.Sighting
+	*Reading
+}
+
+// Reading is what a stack says, of whatever task. Many views have the same one.
+type Reading struct {
 	Wait   *Wait
 	Holds  []Hold
 	Charge Charge
 }
 
-// decoder reads sightings with a lock model for one kernel version.
+// decoder reads sightings with a lock model for one kernel version. What it
+// read is kept: the same stacks come again and again.
 type decoder struct {
 	model   *lockmodel.Model
 	version lockmodel.Version // zero if unknown
+	known   map[reading]*Reading
 }
 
-// decode reads one sighting (reasoning.md §1).
+// reading is all that a Reading depends on.
+type reading struct {
+	stack  *stacks.Stack
+	state  byte
+	source parse.Source
+}
+
+// decode reads one sighting.
 func (d *decoder) decode(t *stacks.Task, s *stacks.Sighting) *View {
-	v := &View{Task: t, At: s}
+	return &View{Task: t, At: s, Reading: d.of(s)}
+}
+
+func (d *decoder) of(s *stacks.Sighting) *Reading {
+	k := reading{s.Stack, s.State, s.Source}
+	r := d.known[k]
+	if r == nil {
+		r = d.read(s)
+		d.known[k] = r
+	}
+	return r
+}
+
+// read reads one sighting (reasoning.md §1).
+func (d *decoder) read(s *stacks.Sighting) *Reading {
+	v := &Reading{}
 	frames := s.Frames()
 	v.Charge = chargeOf(frames, d.model, d.version, s)
 	if s.State == 'Z' || s.State == 'X' || len(frames) == 0 {

@@ -71,9 +71,9 @@ func (b *builder) endedCircle(e *Episode, v *Victim, invoker *stacks.Task, at *s
 			add := func(from, to *Node, rel, basis, frame string, r Ref) {
 				b.add(&Edge{From: from, To: to, Relation: rel, Basis: basis, Frame: frame, Ended: true, Why: why, Evidence: []Ref{r}})
 			}
-			add(b.taskNode(t), lock, WaitsFor, FrameModel, w.Frame.Func, Ref{s.Span.Input, w.Frame.Line})
-			add(lock, b.taskNode(invoker), HeldBy, FrameModel, h.Frame.Func, Ref{at.Span.Input, h.Frame.Line})
-			add(b.taskNode(invoker), e.Node, WaitsFor, FrameModel, charge.Frame.Func, Ref{at.Span.Input, charge.Frame.Line})
+			add(b.taskNode(t), lock, WaitsFor, FrameModel, w.Frame.Func, Ref{s.Span.Input, s.Line(w.Frame)})
+			add(lock, b.taskNode(invoker), HeldBy, FrameModel, h.Frame.Func, Ref{at.Span.Input, at.Line(h.Frame)})
+			add(b.taskNode(invoker), e.Node, WaitsFor, FrameModel, charge.Frame.Func, Ref{at.Span.Input, at.Line(charge.Frame)})
 			add(e.Node, b.taskNode(t), ResolvedByExit, KernelReport, "", Ref{v.Kill.Span.Input, v.Kill.Span.First})
 			return
 		}

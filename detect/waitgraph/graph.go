@@ -79,6 +79,7 @@ type Graph struct {
 
 	trappedList []*Trapped
 
+	dec   decoder
 	views map[*stacks.Task]*View
 	nodes map[string]*Node
 	edges map[edgeKey]*Edge
@@ -260,7 +261,8 @@ func Build(snap *stacks.Snapshot, opt Options) *Graph {
 	g := &Graph{Snap: snap, Model: opt.Model, views: map[*stacks.Task]*View{}, nodes: map[string]*Node{},
 		edges: map[edgeKey]*Edge{}, out: map[*Node][]*Edge{}, in: map[*Node][]*Edge{}}
 	g.Version, _ = lockmodel.ParseVersion(snap.Release)
-	b := &builder{Graph: g, opt: opt, dec: decoder{model: opt.Model, version: g.Version}}
+	g.dec = decoder{model: opt.Model, version: g.Version, known: map[reading]*Reading{}}
+	b := &builder{Graph: g, opt: opt}
 	b.view()
 	b.episodes()
 	b.chargers()

@@ -124,7 +124,7 @@ func (b *builder) queue(w, writer *waiter) {
 		return
 	}
 	b.add(&Edge{From: b.taskNode(w.view.Task), To: b.taskNode(writer.view.Task), Relation: QueuedBehind, Basis: FrameModel,
-		Evidence: []Ref{{writer.view.At.Span.Input, writer.view.Wait.Frame.Line}},
+		Evidence: []Ref{{writer.view.At.Span.Input, writer.view.At.Line(writer.view.Wait.Frame)}},
 		Why:      []string{"an rwsem reader queues behind a waiting writer"}, Together: b.together(w.view, writer.view)})
 }
 
@@ -225,7 +225,7 @@ func (b *builder) consider(w *waiter, h *View, hold Hold) {
 	case wait.Instance == "target_mm" && known && a.Tgid == c.Tgid:
 		return // a process reads another one's mm
 	}
-	cand := candidate{task: c, view: h, hold: hold, basis: FrameModel, refs: []Ref{{h.At.Span.Input, hold.Frame.Line}}}
+	cand := candidate{task: c, view: h, hold: hold, basis: FrameModel, refs: []Ref{{h.At.Span.Input, h.At.Line(hold.Frame)}}}
 	cand.why = append(cand.why, holdWhy(hold))
 	if hold.Maybe {
 		cand.why = append(cand.why, "maybe: the stack does not tell whether it holds this lock or a finer one, or has dropped it")
@@ -394,7 +394,7 @@ func (b *builder) kernelSays(w *waiter) bool {
 		for _, h := range c.view.Holds {
 			if h.Class == w.class && w.class != nil && instanceFits(w.view.Wait.Instance, h.Instance) {
 				c.hold.Frame, c.hold.Fact = h.Frame, h.Fact
-				c.refs = append(c.refs, Ref{c.view.At.Span.Input, h.Frame.Line})
+				c.refs = append(c.refs, Ref{c.view.At.Span.Input, c.view.At.Line(h.Frame)})
 				c.why = append(c.why, holdWhy(h))
 				break
 			}

@@ -16,7 +16,7 @@ func (b *builder) ooms() {
 		n := b.oomNode(tr)
 		v := tr.View
 		e := b.add(&Edge{From: b.taskNode(v.Task), To: n, Relation: WaitsFor, Basis: FrameModel, Frame: v.Charge.Frame.Func,
-			Evidence: []Ref{{v.At.Span.Input, v.Charge.Frame.Line}}})
+			Evidence: []Ref{{v.At.Span.Input, v.At.Line(v.Charge.Frame)}}})
 		switch {
 		case tr.Report != nil:
 			e.Why = append(e.Why, "it invoked this OOM")
@@ -157,7 +157,7 @@ func (b *builder) assumedVictims(n *Node) {
 				if v == nil || v.Wait == nil || v.Wait.Killable || b.trapped[w.From.Task] != nil {
 					continue
 				}
-				b.add(&Edge{From: n, To: w.From, Relation: ResolvedByExit, Basis: FrameModel, Weak: true, Evidence: []Ref{{v.At.Span.Input, v.Wait.Frame.Line}},
+				b.add(&Edge{From: n, To: w.From, Relation: ResolvedByExit, Basis: FrameModel, Weak: true, Evidence: []Ref{{v.At.Span.Input, v.At.Line(v.Wait.Frame)}},
 					Why: []string{"an assumption: there is no OOM report that names the victim, and this task waits for a lock of the charging one"}})
 			}
 		}

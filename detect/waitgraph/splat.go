@@ -44,7 +44,7 @@ func (b *builder) splats() {
 		}
 		for _, o := range owners {
 			b.add(&Edge{From: n, To: b.taskNode(o.view.Task), Relation: HeldBy, Basis: FrameModel, Frame: o.view.Wait.Frame.Func, Alternatives: len(owners), Together: b.together(w.view, o.view),
-				Evidence: []Ref{{o.view.At.Span.Input, o.view.Wait.Frame.Line}}, Why: []string{"at its site lockdep's report saw " + o.wants + " requested with " + o.has + " held"}})
+				Evidence: []Ref{{o.view.At.Span.Input, o.view.At.Line(o.view.Wait.Frame)}}, Why: []string{"at its site lockdep's report saw " + o.wants + " requested with " + o.has + " held"}})
 		}
 		b.joined[w.view.Task] = true
 	}

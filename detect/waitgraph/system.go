@@ -73,7 +73,7 @@ func (b *builder) systemOOMs() {
 				e.Node = b.node("oom:*"+e.Scope, func() *Node { return &Node{Kind: "resource", Class: SystemOOM, Label: "system-wide OOM", Episode: e} })
 			}
 			b.add(&Edge{From: b.taskNode(v.Task), To: e.Node, Relation: WaitsFor, Basis: FrameModel, Frame: f.Func,
-				Evidence: []Ref{{v.At.Span.Input, f.Line}}, Why: []string{"it stands in the page allocator, which retries small requests until there is memory"}})
+				Evidence: []Ref{{v.At.Span.Input, v.At.Line(f)}}, Why: []string{"it stands in the page allocator, which retries small requests until there is memory"}})
 		}
 	}
 }

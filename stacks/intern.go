@@ -1,0 +1,96 @@
+package stacks
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"github.com/oomtrace/oomtrace/parse"
+)
+
+// Stack is a call trace that some sightings have in common.
+type Stack struct {
+	Frames []parse.Frame  // the Line of each is its index
+	Own    []*parse.Frame // the reliable ones of the task's own stack, innermost first
+
+	next *Stack // with the same hash
+}
+
+// interner keeps each distinct call trace of an input once: what a thousand
+// tasks print is the same hundred stacks.
+type interner struct {
+	seed   maphash.Seed
+	byHash map[uint64]*Stack
+
+	byFrame map[*parse.Frame]*Stack // by its first frame
+}
+
+// share lets a trace share its frames with those that are equal.
+func (in *interner) share(t *parse.Trace) {
+	if t == nil || len(t.Frames) == 0 {
+		return
+	}
+	if in.byHash == nil {
+		in.seed, in.byHash, in.byFrame = maphash.MakeSeed(), map[uint64]*Stack{}, map[*parse.Frame]*Stack{}
+	}
+	sum := in.hash(t.Frames)
+	for s := in.byHash[sum]; s != nil; s = s.next {
+		if sameFrames(s.Frames, t.Frames) {
+			t.Share(s.Frames)
+			return
+		}
+	}
+	s := &Stack{Frames: slices.Clone(t.Frames), next: in.byHash[sum]}
+	for i := range s.Frames {
+		s.Frames[i].Line = i
+	}
+	s.Own = ownFrames(s.Frames)
+	t.Share(s.Frames)
+	in.byHash[sum], in.byFrame[&s.Frames[0]] = s, s
+}
+
+// hash mixes what tells most stacks apart; sameFrames decides.
+func (in *interner) hash(frames []parse.Frame) uint64 {
+	const prime = 0x9e3779b97f4a7c15
+	sum := uint64(len(frames))
+	for i := range frames {
+		f := &frames[i]
+		mark := uint64(f.Context)
+		if f.Reliable {
+			mark |= 0x100
+		}
+		sum = (sum ^ maphash.String(in.seed, f.Func) ^ mark<<32 ^ uint64(f.Offset) ^ f.Addr<<8) * prime
+		sum ^= sum >> 29
+	}
+	return sum
+}
+
+func sameFrames(a, b []parse.Frame) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, y := &a[i], &b[i]
+		if x.Func != y.Func || x.Offset != y.Offset || x.Size != y.Size || x.Addr != y.Addr || x.HasOffset != y.HasOffset || x.HasAddr != y.HasAddr ||
+			x.Reliable != y.Reliable || x.Module != y.Module || x.BuildID != y.BuildID || x.Context != y.Context || !samePlace(x.Place, y.Place) {
+			return false
+		}
+	}
+	return true
+}
+
+func samePlace(a, b *parse.Place) bool {
+	return a == b || a != nil && b != nil && a.File == b.File && a.Line == b.Line && a.Start == b.Start && slices.Equal(a.Inlined, b.Inlined)
+}
+
+// ownFrames are the reliable frames of the task's own stack. Frames marked "? "
+// are left-overs of earlier calls and never count.
+func ownFrames(frames []parse.Frame) []*parse.Frame {
+	var out []*parse.Frame
+	for i := range frames {
+		f := &frames[i]
+		if f.Reliable && f.Context == parse.ContextTask && f.Func != "" {
+			out = append(out, f)
+		}
+	}
+	return slices.Clip(out)
+}
