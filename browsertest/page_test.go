@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/oomtrace/oomtrace/report"
 )
@@ -436,11 +437,11 @@ func TestFlameGraph(t *testing.T) {
 	tb.click(`[...document.querySelectorAll('#flame .tools button')].find(b => b.innerText === 'Root on top')`)
 	eval[bool](tb, `document.querySelector('.flame').focus() || true`)
 	for range 3 {
-		tb.do(chromedp.KeyEvent("\ue015")) // down
+		tb.do(chromedp.KeyEvent(kb.ArrowDown))
 	}
 	tb.wait(`document.querySelector('.flame g[data-current]') && !document.querySelector('#flame .details').innerText.startsWith('all tasks')`)
 	tb.keys("t")
-	tb.panelHas("task")
+	tb.panelHas("Stack", "system_call_fastpath")
 }
 
 func TestTablesAndTimeline(t *testing.T) {
@@ -498,11 +499,36 @@ func TestHostileLogIsInert(t *testing.T) {
 			inc.Tasks[i].Stack[j].Role, inc.Tasks[i].Stack[j].Lock = ptr("holds"), &nasty
 		}
 	}
+	r.Trace = stored(t, "trace").Trace
+	for i := range r.Trace.Inputs {
+		in := &r.Trace.Inputs[i]
+		in.Input, in.Tracer = 0, &nasty
+		for j := range in.Events {
+			in.Events[j].Name = nasty
+		}
+	}
+	for i := range r.Trace.Tasks {
+		k := &r.Trace.Tasks[i]
+		k.Input, k.Comm, k.ID = 0, &nasty, nasty
+		for j := range k.Spans {
+			k.Spans[j].What = &nasty
+		}
+		k.Spans[0].State = nasty
+	}
+	for i := range r.Trace.LockWaits {
+		w := &r.Trace.LockWaits[i]
+		w.Address, w.Class, w.Flags, w.Waker, w.Task = nasty, &nasty, &nasty, &nasty, nasty
+	}
+	for i := range r.Trace.Samples {
+		r.Trace.Samples[i].Comm = &nasty
+		r.Trace.Samples[i].Stack = append(r.Trace.Samples[i].Stack, nasty)
+	}
 	tb := open(t, r)
+	tb.wait(`document.querySelectorAll('svg.lanes .span').length > 10`)
 	tb.shot("hostile", true)
 	// Everything that can be opened.
 	n := eval[int](tb, `(() => {
-		const all = [...document.querySelectorAll('svg.waits [role=button], main button:not(.theme), main summary')]
+		const all = [...document.querySelectorAll('svg.waits [role=button], svg.lanes .span rect, main button:not(.theme), main summary')]
 		for (const e of all) e.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }))
 		for (const e of document.querySelectorAll('main details')) e.open = true
 		return all.length

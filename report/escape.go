@@ -189,6 +189,18 @@ func mdCode(s string) string {
 	return fence + s + fence
 }
 
+// mdCell makes s harmless in a cell of a table, as a code span where it can be
+// one: a pipe ends a cell inside of a span too.
+func mdCell(s string) string {
+	if strings.Contains(s, "|") {
+		return mdCellText(s)
+	}
+	return mdCode(s)
+}
+
+// mdCellText makes s harmless as running text of a cell.
+func mdCellText(s string) string { return mdEscape(visible(clip(s, maxText)), false) }
+
 // mdFence writes lines as a code block that no line can end.
 func mdFence(info string, lines []string) string {
 	var body strings.Builder

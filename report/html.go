@@ -64,6 +64,7 @@ func writeHTML(w io.Writer, r *Report, _ Options) error {
 		"Title":     clip(htmlText(first).String(), 2*maxName),
 		"Tool":      htmlText(r.Tool.Name + " " + r.Tool.Version).String(),
 		"Headlines": htmlHeadlines(r),
+		"Traces":    htmlTraces(r),
 		"Style":     template.CSS(htmlStyle),
 		"Data":      template.JS(data),
 		"Script":    template.JS(htmlScript),
@@ -116,6 +117,10 @@ type (
 	htmlPage struct {
 		Inputs    []htmlInput    `json:"inputs"`
 		Incidents []htmlIncident `json:"incidents"`
+
+		States  []htmlTraceState `json:"states,omitempty"` // of tasks in traces
+		Traces  []htmlTrace      `json:"traces,omitempty"`
+		Samples *htmlSamples     `json:"samples,omitempty"`
 	}
 
 	htmlInput struct {
@@ -325,6 +330,7 @@ func newHTMLPage(r *Report) htmlPage {
 	for i := range r.Incidents {
 		p.Incidents = append(p.Incidents, newHTMLIncident(newView(r, &r.Incidents[i])))
 	}
+	p.traces(r)
 	return p
 }
 

@@ -127,6 +127,49 @@ func TestHTMLOfAHostileLog(t *testing.T) {
 	}
 }
 
+func TestHTMLOfAHostileTrace(t *testing.T) {
+	seen := 0
+	for name, r := range poisoned(t) {
+		if r.Trace == nil {
+			continue
+		}
+		seen++
+		page := render(t, r, "html", report.Options{})
+		if n := strings.Count(page, "<script"); n != 2 {
+			t.Errorf("%s: %d scripts, want 2", name, n)
+		}
+		static := between(page, "<noscript>", "</noscript>")
+		if !strings.Contains(static, "&lt;script&gt;alert(1)") || strings.Contains(static, "<script") || unprintable(static) != nil {
+			t.Errorf("%s: text of the trace is not escaped without scripts: %.300q", name, static)
+		}
+		var v any
+		if err := json.Unmarshal([]byte(pageData(t, page)), &v); err != nil {
+			t.Fatal(err)
+		}
+		harmless(t, v)
+	}
+	if seen == 0 {
+		t.Error("no hostile trace")
+	}
+}
+
+// A trace of many tasks does not make a page that no browser opens.
+func TestHTMLOfALongTrace(t *testing.T) {
+	r := cases(t)["trace"]
+	k := r.Trace.Tasks[0]
+	for len(k.Spans) < 256 {
+		k.Spans = append(k.Spans, k.Spans[len(k.Spans)%5])
+	}
+	r.Trace.Tasks = nil
+	for i := range 500 {
+		k.Pid, k.ID = 1000+i, fmt.Sprintf("task:%d", 1000+i)
+		r.Trace.Tasks = append(r.Trace.Tasks, k)
+	}
+	if n := len(render(t, r, "html", report.Options{})); n > 4_000_000 {
+		t.Errorf("128,000 spans take %d bytes", n)
+	}
+}
+
 // harmless fails where a string of the page's data would act when shown.
 func harmless(t *testing.T, v any) {
 	t.Helper()

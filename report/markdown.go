@@ -46,6 +46,7 @@ func (m *markdown) report() {
 	for _, i := range m.r.order() {
 		m.incident(newView(m.r, &m.r.Incidents[i]), level)
 	}
+	m.traces()
 	m.inputs()
 }
 

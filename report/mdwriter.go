@@ -69,3 +69,31 @@ func (w *mdWriter) fence(info string, lines []string) {
 		w.block(mdRaw(mdFence(info, lines)))
 	}
 }
+
+// table writes a table of GitHub's and GitLab's Markdown; the headings are ours,
+// a ! in front of one aligns it to the right. The cells must have come through
+// mdCell or be made of numbers and words of this package.
+func (w *mdWriter) table(heads []string, rows [][]mdRaw) {
+	if len(rows) == 0 {
+		return
+	}
+	var b strings.Builder
+	rule := "|"
+	for _, h := range heads {
+		h, right := strings.CutPrefix(h, "!")
+		b.WriteString("| " + h + " ")
+		if right {
+			rule += " ---: |"
+		} else {
+			rule += " --- |"
+		}
+	}
+	b.WriteString("|\n" + rule + "\n")
+	for _, row := range rows {
+		for _, cell := range row {
+			b.WriteString("| " + string(cell) + " ")
+		}
+		b.WriteString("|\n")
+	}
+	w.block(mdRaw(b.String()))
+}

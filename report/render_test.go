@@ -78,6 +78,9 @@ func TestGolden(t *testing.T) {
 				golden.Check(t, "testdata/"+name+".all.text", []byte(render(t, r, "text", everything)))
 			}
 			golden.Check(t, "testdata/"+name+".pprof.txt", []byte(parseProfile(t, r).String()))
+			if r.Trace != nil {
+				golden.Check(t, "testdata/"+name+".trace-events", []byte(render(t, r, "trace-events", report.Options{})))
+			}
 			for _, format := range []string{"dot", "folded", "mermaid", "ndjson", "sarif", "speedscope"} {
 				if name != "hostile" || format != "ndjson" {
 					golden.Check(t, "testdata/"+name+"."+format, []byte(render(t, r, format, report.Options{})))
@@ -375,7 +378,7 @@ func poisoned(t *testing.T) map[string]*report.Report {
 		names := []string{"trap"}
 		switch prefix {
 		case "":
-			names = []string{"trap", "hang", "resolved", "empty", "fragment"}
+			names = []string{"trap", "hang", "resolved", "empty", "fragment", "trace"}
 		case longComm:
 			names = []string{"resolved"}
 		}
@@ -426,6 +429,20 @@ func eachID(r *report.Report, f func(*string)) {
 		for _, c := range g.Cycles {
 			for j := range c {
 				f(&c[j])
+			}
+		}
+	}
+	if tr := r.Trace; tr != nil {
+		for i := range tr.Tasks {
+			f(&tr.Tasks[i].ID)
+			for j := range tr.Tasks[i].Spans {
+				f(&tr.Tasks[i].Spans[j].State)
+			}
+		}
+		for i := range tr.LockWaits {
+			f(&tr.LockWaits[i].Task)
+			if tr.LockWaits[i].Waker != nil {
+				f(tr.LockWaits[i].Waker)
 			}
 		}
 	}
@@ -522,6 +539,36 @@ func TestHostileMarkdown(t *testing.T) {
 	}
 }
 
+// TestMarkdownTables: a pipe ends a cell, in a code span too, unless a
+// backslash is in front of it (GitHub Flavored Markdown, tables).
+func TestMarkdownTables(t *testing.T) {
+	tables := 0
+	all := poisoned(t)
+	all["trace"] = cases(t)["trace"]
+	for name, r := range all {
+		for _, opt := range []report.Options{{}, everything} {
+			fenced, cells := false, 0
+			for line := range strings.Lines(render(t, r, "markdown", opt)) {
+				line = strings.TrimSuffix(line, "\n")
+				switch n := strings.Count(escaped.ReplaceAllString(line, ""), "|"); {
+				case strings.HasPrefix(line, "```"):
+					fenced = !fenced
+				case fenced || !strings.HasPrefix(line, "|"):
+					cells = 0
+				case cells == 0:
+					tables++
+					cells = n
+				case n != cells:
+					t.Errorf("%s: %d pipes in a table of %d: %.200q", name, n, cells, line)
+				}
+			}
+		}
+	}
+	if tables < 20 {
+		t.Errorf("only %d tables", tables)
+	}
+}
+
 var (
 	escaped = regexp.MustCompile("\\\\[!-/:-@\\[-`{-~]")
 	ours    = regexp.MustCompile(`^(#{1,6} |- |\d+\. |\*\*)|\*\* \(|&#8203;`)
@@ -530,6 +577,11 @@ var (
 // checkProse checks a line outside of code: what is Markdown in it is ours.
 func checkProse(t *testing.T, name, line string) {
 	t.Helper()
+	if strings.HasPrefix(line, "|") {
+		// The cells of a table: TestMarkdownTables counts them.
+		line = strings.TrimSpace(escaped.ReplaceAllString(line, ""))
+		line = strings.TrimSpace(strings.NewReplacer(" --- ", " ", " ---: ", " ", "|", "").Replace(line))
+	}
 	rest := ours.ReplaceAllString(escaped.ReplaceAllString(line, ""), "")
 	if i := strings.IndexAny(rest, "<>[]|`*_~#&@{}$\\"); i >= 0 {
 		t.Errorf("%s: unescaped %q in %.200q", name, rest[i], line)

@@ -70,6 +70,7 @@ func (t *text) report() error {
 	if len(t.r.Incidents) == 0 {
 		t.noIncident()
 	}
+	t.traces()
 	return t.inputs()
 }
 

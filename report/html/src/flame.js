@@ -1,9 +1,7 @@
-// The flame graph of the tasks' stacks, drawn by d3-flame-graph: one sample is
-// one task, and only frames that were unwound are in it.
-import flamegraph from 'd3-flame-graph'
-import { select } from 'd3-selection'
-import { timerFlush } from 'd3-timer'
-import { h, button, clip, plural, calm, uid } from './dom.js'
+// The flame graph of the tasks' stacks: one sample is one task, and only frames
+// that were unwound are in it.
+import { flameChart } from './flamechart.js'
+import { h, button, clip, plural } from './dom.js'
 
 const COLOURS = 8
 const MODES = { lock: 'lock', frame: 'what a frame does', role: 'role of the task', state: 'state of the task' }
@@ -32,7 +30,6 @@ export function flame(inc, showTasks) {
   }
   let mode = legend.frame.length ? 'frame' : 'role'
   let only = null
-  let icicle = false
 
   // What a frame does has the colours that it has in the panel.
   const fixed = { waits: 'var(--f0)', holds: 'var(--f1)', charges: 'var(--f4)' }
@@ -80,99 +77,34 @@ export function flame(inc, showTasks) {
     return `${d.data.name}: ${plural(total, 'task')}${role ? `, ${role}${lock ? ` ${lock}` : ''}` : ''}`
   }
 
-  const details = h('p', { class: 'details', role: 'status', id: uid('flame') })
-  const chartBox = h('div', { class: 'flame', tabindex: '0', role: 'application', 'aria-roledescription': 'flame graph', 'aria-describedby': details.id,
-    'aria-label': `Flame graph of ${plural(usable.length, 'task')}. Arrow keys move between frames, Enter zooms, T lists the tasks of a frame, Home zooms out.` })
   const legendBox = h('div', { class: 'legend buttons', role: 'group', 'aria-label': 'Show only tasks with' })
-  const list = button('List the tasks', () => showTasks(current.data.tasks, current.data.name), { class: 'list' })
-
-  let chart
-  let current = null
-  let zoomed = null
-  const root = () => select(chartBox).datum()
-  function setCurrent(d, quiet) {
-    current = d
-    for (const g of chartBox.querySelectorAll('g.frame')) g.toggleAttribute('data-current', g.__data__ === d)
-    if (!quiet) details.textContent = say(d)
-    list.textContent = `List ${plural(d.data.tasks.length, 'task')}`
-  }
-  /** Draws at once, where nobody clicked and a movement would tell nothing. */
-  function still(draw) {
-    chart.transitionDuration(0)
-    draw()
-    for (let i = 0; i < 3; i++) timerFlush() // start, first tick, end
-    chart.transitionDuration(calm() ? 0 : 200)
-  }
-  function draw() {
-    chart?.destroy()
-    chartBox.replaceChildren()
+  function legendOf() {
     colours = colourOf()
-    chart = flamegraph().width(Math.max(200, chartBox.clientWidth || 800)).cellHeight(20)
-      .minFrameSize(0.5).inverted(icicle).resetHeightOnZoom(true).sort((a, b) => b.value - a.value || (a.data.name < b.data.name ? -1 : 1))
-      .setColorMapper(fill).setLabelHandler(say)
-      .setSearchMatch((d, term) => d.data.name.toLowerCase().includes(term.toLowerCase()))
-      .setSearchHandler((found, sum, total) => { details.textContent = `${plural(found.length, 'frame')} found, in ${sum} of ${plural(total, 'task')}` })
-      .setDetailsHandler(t => { if (t) details.textContent = t })
-      .onClick(d => { zoomed = d.parent ? d : null; setCurrent(d); out.disabled = !zoomed })
-    still(() => select(chartBox).datum(tree()).call(chart))
-    zoomed = null
-    out.disabled = true
-    setCurrent(root())
-    find()
     legendBox.replaceChildren()
     for (const [name, n] of legend[mode].slice(0, 16)) {
       legendBox.append(button([h('span', { class: 'dot', style: { background: colours.get(name) }, 'aria-hidden': 'true' }), `${clip(name, 60)} `, h('span', { class: 'n' }, n)],
-        () => { only = only === name ? null : name; draw() }, { 'aria-pressed': only === name ? 'true' : 'false', title: `Show only these tasks${name.length > 60 ? `: ${name}` : ''}` }))
+        () => { only = only === name ? null : name; chart.draw() }, { 'aria-pressed': only === name ? 'true' : 'false', title: `Show only these tasks${name.length > 60 ? `: ${name}` : ''}` }))
     }
     if (legend[mode].length > 16) legendBox.append(h('span', { class: 'hint' }, `and ${legend[mode].length - 16} more`))
     if (!legend[mode].length) legendBox.append(h('span', { class: 'hint' }, `The report names no ${mode === 'lock' ? 'lock' : 'role'} of a frame.`))
   }
-  const search = h('input', { type: 'search', placeholder: 'Search functions', autocomplete: 'off', spellcheck: 'false' })
-  function find() {
-    const term = search.value.trim()
-    if (term) chart.search(term)
-    else chart.clear()
-  }
-  let wait
-  search.addEventListener('input', () => { clearTimeout(wait); wait = setTimeout(() => { find(); if (!search.value) setCurrent(current) }, 100) })
-  const by = h('select', null, Object.entries(MODES).map(([k, label]) => h('option', { value: k, selected: k === mode }, label)))
-  by.addEventListener('change', () => { mode = by.value; only = null; draw() })
-  const reset = () => { chart.resetZoom(); setCurrent(root()) }
-  const out = button('Zoom out', reset)
-  const flip = button('Root on top', () => { icicle = !icicle; flip.setAttribute('aria-pressed', icicle); draw() }, { 'aria-pressed': 'false' })
-
-  const visible = d => !d.data.hide && d.value > 0
-  chartBox.addEventListener('keydown', e => {
-    const near = step => {
-      const row = (current.parent?.children ?? [current]).filter(visible)
-      return row[row.indexOf(current) + step]
-    }
-    const up = icicle ? 'ArrowDown' : 'ArrowUp'
-    const down = icicle ? 'ArrowUp' : 'ArrowDown'
-    let to
-    if (e.key === up) to = current.children?.find(visible)
-    else if (e.key === down) to = current.parent
-    else if (e.key === 'ArrowLeft') to = near(-1)
-    else if (e.key === 'ArrowRight') to = near(1)
-    else if (e.key === 'Enter' || e.key === ' ') { chart.zoomTo(current) }
-    else if (e.key === 'Home') reset()
-    else if (e.key === 't') { showTasks(current.data.tasks, current.data.name) }
-    else return
-    e.preventDefault()
-    if (to) setCurrent(to)
+  const list = button('List the tasks', () => open(chart.current()), { class: 'list' })
+  const open = d => showTasks(d.data.tasks, d.data.name)
+  const chart = flameChart({
+    label: `Flame graph of ${plural(usable.length, 'task')}. Arrow keys move between frames, Enter zooms, T lists the tasks of a frame, Home zooms out.`,
+    tree, say, fill, keys: { t: open },
+    found: (n, sum, total) => `${plural(n, 'frame')} found, in ${sum} of ${plural(total, 'task')}`,
+    onCurrent: d => { list.textContent = `List ${plural(d.data.tasks.length, 'task')}` },
+    onDraw: legendOf,
   })
+  const by = h('select', null, Object.entries(MODES).map(([k, label]) => h('option', { value: k, selected: k === mode }, label)))
+  by.addEventListener('change', () => { mode = by.value; only = null; chart.draw() })
 
   const el = h('div', null,
-    h('div', { class: 'tools' }, h('label', { class: 'field' }, h('span', { class: 'sr' }, 'Search functions'), search),
-      h('label', { class: 'field' }, 'Colour by ', by), out, flip),
-    legendBox, chartBox, h('div', { class: 'tools' }, details, list),
+    h('div', { class: 'tools' }, chart.search, h('label', { class: 'field' }, 'Colour by ', by), chart.out, chart.flip),
+    legendBox, chart.box, h('div', { class: 'tools' }, chart.details, list),
     h('p', { class: 'note' }, `${plural(usable.length, 'task')} with a stack`,
       inc.tasks.length > usable.length ? ` of ${inc.tasks.length.toLocaleString('en')}` : '', '. A frame is as wide as the tasks in it are many; frames that were only guessed are left out.'))
-  el.draw = draw
-  let width = 0
-  new ResizeObserver(() => {
-    const w = chartBox.clientWidth
-    if (chart && w && Math.abs(w - width) > 2) { width = w; still(() => chart.width(w).update()) }
-  }).observe(chartBox)
+  el.draw = chart.draw
   return el
 }

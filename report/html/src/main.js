@@ -7,6 +7,7 @@ import { flame } from './flame.js'
 import { timeline } from './timeline.js'
 import { memory } from './memory.js'
 import { table } from './table.js'
+import { traces, measured } from './trace.js'
 import { alike, groupBy } from './fold.js'
 
 const FOLD_TASKS = 200 // rows of the task table that are shown one by one
@@ -197,11 +198,16 @@ function incidentView(inc) {
   }
 
   const flames = flame(inc, showTasks)
+  const traced = tracing(log, t => {
+    const i = inc.tasks.findIndex(x => x.name === t.name)
+    return i >= 0 && (() => showTask(i))
+  })
   const parts = [
     ['graph', 'Wait-for graph', inc.nodes.length ? [graph, inWords] : null],
     ['findings', 'What to do', inc.findings?.length ? fixes(inc.findings) : null],
     ['evidence', 'Evidence', inc.findings?.some(f => f.evidence?.length) ? evidence() : null],
     ['timeline', 'Timeline', timeline(inc, log, showTask, showLog)],
+    ...traced.parts,
     ['memory', 'Memory', mem],
     ['flame', 'Stacks', inc.tasks.length ? flames : null],
     ['tasks', 'Tasks', inc.tasks.length ? tasks() : null],
@@ -211,7 +217,22 @@ function incidentView(inc) {
     h('nav', { class: 'toc', 'aria-label': 'Parts of the page' }, parts.map(([id, title]) => h('a', { href: `#${id}` }, title))),
     parts.map(([id, title, content]) => section(id, title, content)),
     inputs())
-  return { el: mainEl, draw: () => { graph.draw?.(); flames.draw?.() } }
+  return { el: mainEl, draw: () => { graph.draw?.(); flames.draw?.(); traced.draw() } }
+}
+
+/** The parts of the page that come from traces; stackOf(task) opens its stack, if there is one. */
+function tracing(log, stackOf) {
+  const el = traces(data, log, (...content) => panel.open(...content), stackOf)
+  const stacks = measured(data.samples)
+  return { parts: [['trace', 'Trace', el], ['measured', 'Measured stacks', stacks]], draw: () => stacks?.draw() }
+}
+
+function nothing() {
+  const traced = tracing(new Log(data.inputs), () => null)
+  const parts = traced.parts.filter(p => p[2])
+  return { el: h('main', { id: 'main', tabindex: '-1' },
+    h('header', { class: 'card head' }, h('h1', null, 'No incident found'), h('p', null, 'The input shows no OOM kill, hung task or deadlock.')),
+    parts.map(([id, title, content]) => section(id, title, content)), inputs()), draw: traced.draw }
 }
 
 function inputs() {
@@ -251,7 +272,7 @@ function start() {
   const stage = h('div', { class: 'stage' })
   const show = i => {
     panel.close()
-    const view = incidentView(data.incidents[i])
+    const view = i < data.incidents.length ? incidentView(data.incidents[i]) : nothing()
     stage.replaceChildren(view.el)
     view.draw()
   }
@@ -259,8 +280,7 @@ function start() {
     h('a', { class: 'skip', href: '#main' }, 'Skip to the incident'),
     h('header', { class: 'top' }, h('span', { class: 'brand' }, 'oomtrace'), themeButton()),
     data.incidents.length > 1 && switcher(show), stage, panel.el)
-  if (data.incidents.length) show(0)
-  else stage.append(h('main', { id: 'main', tabindex: '-1' }, h('header', { class: 'card head' }, h('h1', null, 'No incident found'), h('p', null, 'The input shows no OOM kill, hung task or deadlock.')), inputs()))
+  show(0)
   // Paper has no clicks: what can be opened is open on it.
   addEventListener('beforeprint', () => {
     document.querySelectorAll('svg.waits').forEach(e => e.onpaper(true))
