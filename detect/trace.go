@@ -27,10 +27,10 @@ func Trace(out *report.Trace, snap *stacks.Snapshot) *report.Trace {
 			out = &report.Trace{Inputs: []report.TraceInput{}, Tasks: []report.TraceTask{}, LockWaits: []report.LockWait{}, Samples: []report.TraceSample{}}
 		}
 		in := tr.Span.Input
-		for _, i := range tr.Info {
-			ti := report.TraceInput{Input: in, Tracer: optional(i.Tracer), FirstS: i.First, LastS: i.Last, BootClock: i.Stamp.HasBoot, OffsetS: tr.Offset, Lost: i.Lost, Events: []report.TraceCount{}}
+		for j, i := range tr.Info {
+			ti := report.TraceInput{Input: in, Tracer: optional(i.Tracer), FirstS: i.First, LastS: i.Last, BootClock: i.Stamp.HasBoot, Counter: i.Counter, OffsetS: tr.Offset, Lost: i.Lost, Events: []report.TraceCount{}}
 			for _, n := range i.Names {
-				ti.Events = append(ti.Events, report.TraceCount{Name: n.Name, Count: n.Count})
+				ti.Events = append(ti.Events, traceCount(n, tr.Fields[j]))
 			}
 			out.Inputs = append(out.Inputs, ti)
 		}
@@ -58,15 +58,47 @@ func Trace(out *report.Trace, snap *stacks.Snapshot) *report.Trace {
 	return out
 }
 
+// traceCount joins the count of an event with the sums of its fields.
+func traceCount(n parse.TraceCount, sums []*stacks.TraceEventFields) report.TraceCount {
+	c := report.TraceCount{Name: n.Name, Count: n.Count, FirstLine: n.First, LastLine: n.Last, Fields: []report.TraceField{}}
+	i := slices.IndexFunc(sums, func(s *stacks.TraceEventFields) bool { return s.Name == n.Name })
+	if i < 0 {
+		return c
+	}
+	c.MoreFields = sums[i].More
+	for _, f := range sums[i].Fields {
+		rf := report.TraceField{Name: f.Name, Count: f.Count, Values: []report.TraceValue{}, Others: f.Others}
+		if f.Numeric {
+			rf.Min, rf.Max = &f.Min, &f.Max
+		}
+		for _, v := range f.Values {
+			rf.Values = append(rf.Values, report.TraceValue{Value: v.Value, Count: v.Count})
+		}
+		c.Fields = append(c.Fields, rf)
+	}
+	return c
+}
+
 func taskID(pid int) string { return fmt.Sprintf("task:%d", pid) }
 
 func traceTask(in int, k *stacks.TraceTask) report.TraceTask {
-	t := report.TraceTask{ID: taskID(k.Pid), Pid: k.Pid, Comm: optional(k.Comm), Input: in, Spans: []report.TraceSpan{}, MoreSpans: k.More, Totals: []report.TraceTotal{}}
+	t := report.TraceTask{ID: taskID(k.Pid), Pid: k.Pid, Comm: optional(k.Comm), Memcg: optional(k.Memcg), Input: in, Spans: []report.TraceSpan{}, MoreSpans: k.More, Totals: []report.TraceTotal{},
+		Signals: []report.Signal{}}
 	for _, s := range k.Spans {
 		t.Spans = append(t.Spans, report.TraceSpan{State: s.State, StartS: s.Start, DurationS: seconds(s.Dur), Open: s.Open, What: optional(s.What), Count: s.Count, Line: s.Line})
 	}
 	for _, s := range k.Totals {
 		t.Totals = append(t.Totals, report.TraceTotal{State: s.State, Count: s.Count, Duration: seconds(s.S)})
+	}
+	for _, s := range k.Signals {
+		x := report.Signal{Signal: s.Signal, Code: s.Code, Line: s.At.Span.First}
+		if s.HasFrom {
+			x.From, x.SentS = optional(taskID(s.From)), &s.Sent
+		}
+		if s.IsDelivered {
+			x.DeliveredS = &s.Delivered
+		}
+		t.Signals = append(t.Signals, x)
 	}
 	return t
 }

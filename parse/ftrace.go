@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// TraceEvent is one event of an ftrace text that bears on memory, locks or a
-// task's life. Events of other kinds are counted only.
+// TraceEvent is one event of an ftrace text. Of functions only those on the
+// charge path, and hits with a stack, are events; TraceInfo.Nodes counts the
+// others.
 type TraceEvent struct {
 	Meta
 	Comm    string // "" where the trace prints "<...>"
@@ -35,6 +36,8 @@ type TraceEvent struct {
 type TraceCount struct {
 	Name  string
 	Count int64
+	First int // line
+	Last  int
 }
 
 // TraceInfo is what is known about a whole trace, emitted at its end.
@@ -43,6 +46,8 @@ type TraceInfo struct {
 	Tracer      string  // nop function function_graph ..., "" without a header
 	First, Last float64 // seconds on the trace's clock, valid if HasTime
 	HasTime     bool
+	Counter     bool         // the times are counts of a clock (counter, uptime, x86-tsc), and no seconds
+	Relative    bool         // they count from the trace's begin
 	Lost        int64        // events that the kernel says it lost
 	Names       []TraceCount // every event by name, most frequent first
 	Nodes       []TraceNode  // the calls of function_graph, parents before children
@@ -92,17 +97,23 @@ type traceReader struct {
 	written  int64 // "entries-in-buffer/entries-written: IN/WRITTEN"
 	inBuffer int64
 	lost     int64
+	bareRows int64 // rows without task, CPU and time
+	cpus     int   // "#P:2", 0 if not told
+	cpu      int   // 1 + the CPU of all rows so far
+	manyCPUs bool  // they are of several
 	t0, t1   float64
 	timed    bool
 	lat      bool // times are relative: "12345us"
+	counter  bool // times have no unit
 	head     int  // line of "# tracer:", 0 if the trace began without
-	names    map[string]*int64
-	over     int64 // events whose name is not counted by itself
+	names    map[string]*TraceCount
+	over     TraceCount // events whose name is not counted by itself
 	host     string
 	stamp    Stamp // of the dump's line in the log
 	stamped  bool
 
 	pending []*TraceEvent // by CPU: the last event, until its stack came
+	hits    []lastHit     // by CPU: the last function hit without an event
 	queue   []*TraceEvent // what is not sent yet, in the order of the text
 	stack   *TraceEvent   // whose frames are being read
 	frames  bool          // frame lines continue a stack
@@ -209,7 +220,7 @@ func (t *traceReader) inLog(ln *line) bool {
 func (t *traceReader) begin(no int) {
 	p := t.p
 	lines, cmd := t.lines, t.cmd
-	*t = traceReader{p: p, lines: lines, cmd: cmd, on: true, first: no, last: no, names: map[string]*int64{}}
+	*t = traceReader{p: p, lines: lines, cmd: cmd, on: true, first: no, last: no, names: map[string]*TraceCount{}}
 }
 
 // line takes a line of a trace.
@@ -259,6 +270,9 @@ func (t *traceReader) line(s string, no int) bool {
 		t.row(&r, s, no)
 		return true
 	}
+	if t.bare(s, no) {
+		return true
+	}
 	switch {
 	case strings.HasPrefix(s, "CPU:") || strings.HasPrefix(s, "CPU "):
 		if n, cpu, ok := lostLine(s); ok {
@@ -278,6 +292,26 @@ func (t *traceReader) line(s string, no int) bool {
 	return false
 }
 
+// bare takes a row without task, CPU and time, as the kernel prints it with
+// options/context-info off: then all rows behind the header are such.
+func (t *traceReader) bare(s string, no int) bool {
+	if t.head == 0 || t.seen != t.bareRows {
+		return false
+	}
+	n := symbolLen(s)
+	if n == 0 && s[0] != '<' || n > 0 && (n+2 >= len(s) || s[n] != ':' && s[n] != '(' && s[n:n+2] != " <" && s[n:n+2] != " -") {
+		return false
+	}
+	if t.bareRows == 0 {
+		t.p.diag(no, "info", "no-context", "the rows of this trace tell no task, CPU and time (options/context-info was off): no states come of it")
+	}
+	t.last = no
+	r := traceRow{cpu: -1, rest: s}
+	t.row(&r, s, no)
+	t.bareRows = t.seen
+	return true
+}
+
 // header reads the comment lines in front of a trace.
 func (t *traceReader) header(s string, no int) {
 	if r, ok := strings.CutPrefix(s, "# tracer: "); ok {
@@ -294,6 +328,10 @@ func (t *traceReader) header(s string, no int) {
 		t.inBuffer = n
 		if strings.HasPrefix(rest, "/") {
 			t.written, _, _ = leadInt(rest[1:])
+		}
+		if r, ok := after(r, "#P:"); ok {
+			n, _, _ := leadInt(r)
+			t.cpus = int(min(n, maxTraceCPU))
 		}
 		return
 	}
@@ -358,24 +396,26 @@ func (t *traceReader) count(name string, no int) {
 	t.p.res.Records.FtraceEvent++
 	n := t.names[name]
 	if n == nil {
-		if len(t.names) >= maxTraceNames || len(name) > 128 {
-			t.over++
-			return
+		n = &t.over
+		if len(t.names) < maxTraceNames && len(name) <= 128 {
+			n = &TraceCount{Name: keep(name)}
+			t.names[n.Name] = n
 		}
-		n = new(int64)
-		t.names[keep(name)] = n
 	}
-	*n++
+	if n.Count++; n.First == 0 {
+		n.First = no
+	}
+	n.Last = no
 }
 
-func (t *traceReader) clock(sec float64, relative bool) {
+func (t *traceReader) clock(sec float64, relative, counter bool) {
 	if !t.timed || sec < t.t0 {
 		t.t0 = sec
 	}
 	if !t.timed || sec > t.t1 {
 		t.t1 = sec
 	}
-	t.timed, t.lat = true, t.lat || relative
+	t.timed, t.lat, t.counter = true, t.lat || relative, t.counter || counter
 }
 
 // emitted events.
@@ -451,7 +491,7 @@ func (t *traceReader) finish() {
 	}
 	t.openCalls()
 	if t.seen > 0 {
-		info := &TraceInfo{Tracer: t.tracer, First: t.t0, Last: t.t1, HasTime: t.timed, Lost: t.lost, Nodes: t.nodes}
+		info := &TraceInfo{Tracer: t.tracer, First: t.t0, Last: t.t1, HasTime: t.timed, Counter: t.counter, Relative: t.lat, Lost: t.lost, Nodes: t.nodes}
 		info.Span = Span{Input: t.p.opt.Input, First: t.first, Last: t.last}
 		info.Host = t.host
 		if t.dump != 0 {
@@ -459,17 +499,25 @@ func (t *traceReader) finish() {
 		} else if t.bootClock() {
 			info.Stamp, info.End = Stamp{Boot: t.t0, HasBoot: true}, Stamp{Boot: t.t1, HasBoot: true}
 		}
-		for name, n := range t.names {
-			info.Names = append(info.Names, TraceCount{name, *n})
+		for _, n := range t.names {
+			info.Names = append(info.Names, *n)
 		}
 		slices.SortFunc(info.Names, func(a, b TraceCount) int {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
 		})
-		if t.over > 0 {
-			info.Names = append(info.Names, TraceCount{"", t.over})
+		if t.over.Count > 0 {
+			info.Names = append(info.Names, t.over)
 		}
 		t.p.send(info)
-		if t.head > 0 && t.inBuffer > t.seen {
+		if t.counter {
+			t.p.diag(t.first, "info", "counter-clock", "the times of this trace are counts and no seconds (trace_clock counter, uptime or x86-tsc): its order holds, durations have no unit")
+		}
+		switch {
+		case t.head == 0 || t.inBuffer <= t.seen:
+		case t.cpu > 0 && !t.manyCPUs && t.cpus > 1: // get_total_entries(): the header of per_cpu/cpuN/trace counts all CPUs
+			t.p.diag(t.last, "info", "one-cpu", "the header tells of "+itoa(int(t.inBuffer))+" entries of "+itoa(t.cpus)+" CPUs, "+itoa(int(t.seen))+" of CPU "+itoa(t.cpu-1)+
+				" are here: it is the file of one CPU, or was cut")
+		default:
 			t.p.diag(t.last, "warning", "cut-trace", "the header tells of "+itoa(int(t.inBuffer))+" entries, "+itoa(int(t.seen))+" are here: the trace was cut")
 		}
 		if t.written > t.inBuffer && t.inBuffer > 0 {
@@ -482,7 +530,7 @@ func (t *traceReader) finish() {
 
 // bootClock: the clocks local, global, boot, mono and perf count from boot as
 // printk does; counters and wall clocks (tai) do not.
-func (t *traceReader) bootClock() bool { return t.timed && !t.lat && t.t1 < 1e9 }
+func (t *traceReader) bootClock() bool { return t.timed && !t.lat && !t.counter && t.t1 < 1e9 }
 
 // framing names the input's framing if most of it is a trace.
 func (t *traceReader) framing(others int) string {

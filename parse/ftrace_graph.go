@@ -339,7 +339,7 @@ func (t *traceReader) graphLine(g *graphRow, s string, no int) {
 		return
 	}
 	if g.timed {
-		t.clock(g.time, false)
+		t.clock(g.time, false, false)
 	}
 	k := t.graphTask(g)
 	k.time, k.timed = g.time, g.timed
@@ -420,7 +420,7 @@ func (t *traceReader) leave(k *graphTask, c *graphCall, g *graphRow, s string, n
 	} else if g.timed && g.hasDur {
 		r.time = g.time - g.dur
 	}
-	e := t.event(&r, s, no)
+	e := t.event(&r, s, "", no)
 	e.Name, e.Func, e.Duration = "call", fn, g.dur
 	e.Span.First = c.line
 	t.callers(k, e, len(k.open))
@@ -472,7 +472,7 @@ func (t *traceReader) openCalls() {
 		g := graphRow{cpu: k.cpu, time: c.start, timed: c.timed}
 		r := k.row(&g)
 		fn := t.nodes[c.node].Func
-		e := t.event(&r, fn+"() {", c.line)
+		e := t.event(&r, fn+"() {", "", c.line)
 		e.Name, e.Func, e.Open = "open", fn, c.line
 		e.Fields = "off-cpu"
 		if last[k.cpu] == k && (t.current == nil || t.current[k.cpu] == k.pid) {

@@ -9,6 +9,7 @@ import (
 //
 //	comm-123  (  12)  [001] d..3.  1234.567890: event: fields     trace_print_context
 //	comm-123          1d..3. 12345us+: event: fields              trace_print_lat_context
+//	comm    123   1 1 00000003 0000002a [05d4879c] 156.335ms (+3.063ms): event: fields    the same, verbose
 //	comm-123   [001]  1234.567890: event:   fields                trace-cmd report
 //	comm  123/124 [001]  1234.567890: sys:event: fields           perf script
 type traceRow struct {
@@ -48,7 +49,74 @@ func scanRow(s string) (r traceRow, ok bool) {
 		}
 		j++
 	}
-	return scanLatency(s)
+	if r, ok = scanLatency(s); ok {
+		return r, true
+	}
+	return scanVerbose(s)
+}
+
+// scanVerbose reads the latency format with the verbose option
+// (trace_print_lat_context and lat_print_timestamp in
+// kernel/trace/trace_output.c, alike from 2.6.31 to 7.x): comm, pid, CPU,
+// flags, preempt count and index; the time in hexadecimal microseconds, or as
+// the clock counts it; the time since the trace began and to the next entry.
+func scanVerbose(s string) (r traceRow, ok bool) {
+	r.cpu = -1
+	for j := 1; ; {
+		k := strings.Index(s[j:], " [")
+		if k < 0 {
+			return r, false
+		}
+		j += k + 2
+		at, rest, ok := leadHex(s[j:])
+		n := len(s) - j - len(rest)
+		if !ok || n < 8 || n > 16 || !strings.HasPrefix(rest, "] ") {
+			continue
+		}
+		w, rest := field(rest[2:])
+		gap, rest := field(rest)
+		if !strings.HasPrefix(gap, "(+") || !strings.HasSuffix(gap, "):") || !r.verboseTask(s[:j-2]) {
+			continue
+		}
+		switch {
+		case strings.HasSuffix(w, "ms") && strings.HasSuffix(gap, "ms):"):
+			r.time = float64(at) / 1e6
+		case isDigit(w[len(w)-1]):
+			r.time, r.count = float64(at)/1e9, true
+		default:
+			continue
+		}
+		r.timed = true
+		r.rest = trimLeft(rest)
+		return r, r.rest != ""
+	}
+}
+
+// verboseTask reads "comm    123   1 1 00000003 0000002a".
+func (r *traceRow) verboseTask(s string) bool {
+	var w [5]string
+	for i := range w {
+		s = trimRight(s)
+		k := strings.LastIndexByte(s, ' ')
+		if k < 0 {
+			return false
+		}
+		w[i], s = s[k+1:], s[:k]
+	}
+	for _, x := range w[:2] {
+		if _, rest, ok := leadHex(x); !ok || rest != "" || len(x) < 8 {
+			return false
+		}
+	}
+	_, flags := allInt(w[2])
+	cpu, ok := allInt(w[3])
+	pid, isPid := pidOf(w[4])
+	if !flags || !ok || cpu < 0 || cpu >= maxTraceCPU || !isPid {
+		return false
+	}
+	r.setComm(trim(s))
+	r.pid, r.hasPid, r.cpu = pid, true, int(cpu)
+	return true
 }
 
 // task reads "comm-123", "comm-123 (  12)" and perf's "comm 123/124".
@@ -225,14 +293,17 @@ func scanLatency(s string) (r traceRow, ok bool) {
 func (t *traceReader) row(r *traceRow, s string, no int) {
 	t.endStack()
 	if r.timed {
-		t.clock(r.time, r.us || r.count)
+		t.clock(r.time, r.us, r.count)
+	}
+	if r.cpu >= 0 && t.cpu != r.cpu+1 {
+		t.manyCPUs, t.cpu = t.manyCPUs || t.cpu > 0, r.cpu+1
 	}
 	rest := r.rest
 	t.perf = r.perf
 	switch {
 	case rest[0] == '<' && strings.HasPrefix(rest, "<stack trace"):
 		t.count("kernel_stack", no)
-		t.openStack(r)
+		t.openStack(r, s)
 		return
 	case rest[0] == '<' && strings.HasPrefix(rest, "<user stack trace"):
 		t.count("user_stack", no)
@@ -241,12 +312,12 @@ func (t *traceReader) row(r *traceRow, s string, no int) {
 	}
 	if fn, parent, ok := functionHit(rest); ok {
 		t.count("function", no)
-		var e *TraceEvent
-		if onChargePath(fn) || onChargePath(parent) {
-			e = t.event(r, s, no)
-			e.Name, e.Func, e.Parent = "function", t.p.name(symbol(fn)), t.p.name(symbol(parent))
-		}
-		t.hold(r.cpu, e)
+		t.functionHit(r, symbol(fn), symbol(parent), s, no)
+		return
+	}
+	if name := contextEntry(rest); name != "" {
+		t.count(name, no)
+		t.hold(r.cpu, t.take(r, name, rest, s, no))
 		return
 	}
 	name, fields := eventName(rest)
@@ -256,7 +327,7 @@ func (t *traceReader) row(r *traceRow, s string, no int) {
 	switch name {
 	case "kernel_stack":
 		t.count(name, no)
-		t.openStack(r)
+		t.openStack(r, s)
 		if f := trimLeft(fields); strings.HasPrefix(f, "=>") {
 			t.frame(trimLeft(f[2:]), no)
 		}
@@ -281,27 +352,106 @@ func (t *traceReader) row(r *traceRow, s string, no int) {
 	}
 }
 
-// take makes an event of a row if it matters, else nil.
+// functionHit takes a hit of the function tracer. Those off the charge path
+// are counted by caller, unless a stack follows.
+func (t *traceReader) functionHit(r *traceRow, fn, parent, s string, no int) {
+	if onChargePath(fn) || onChargePath(parent) {
+		e := t.event(r, s, "", no)
+		e.Name, e.Func, e.Parent = "function", t.p.name(fn), t.p.name(parent)
+		t.hold(r.cpu, e)
+		return
+	}
+	t.flushCPU(r.cpu)
+	comm := r.comm
+	if comm == "" {
+		comm = "[unknown]"
+	}
+	if parent == "" {
+		parent = "[unknown]"
+	}
+	n := t.node(t.node(t.node(-1, comm), parent), fn)
+	t.nodes[n].Calls++
+	if r.cpu >= 0 && r.cpu < maxTraceCPU {
+		for len(t.hits) <= r.cpu {
+			t.hits = append(t.hits, lastHit{})
+		}
+		t.hits[r.cpu] = lastHit{n, r.pid, no}
+	}
+}
+
+// lastHit is the function hit that a CPU's next row may be the stack of.
+type lastHit struct {
+	node      int32
+	pid, line int
+}
+
+// hitEvent makes an event of the last hit on the row's CPU: its stack came.
+func (t *traceReader) hitEvent(r *traceRow, s string) {
+	h := &t.hits[r.cpu]
+	n := &t.nodes[h.node]
+	if n.Parent < 0 || n.Calls == 0 { // "[more]"
+		return
+	}
+	e := t.event(r, s, "", h.line)
+	e.Name, e.Func, e.Parent = "function", n.Func, t.nodes[n.Parent].Func
+	e.Text = e.Func + " <-" + e.Parent
+	n.Calls--
+	h.line = 0
+	t.hold(r.cpu, e)
+}
+
+// contextEntry names what the tracers of scheduling write besides events:
+// "  47:120:D ==> [001]   12:120:R bash", "  47:120:R   + [001] ..."
+// (trace_ctxwake_print, 2.6.28 to 7.x).
+func contextEntry(s string) string {
+	n, rest, ok := leadInt(s)
+	if !ok || n < 0 || len(rest) < 9 || rest[0] != ':' {
+		return ""
+	}
+	if _, rest, ok = leadInt(trimLeft(rest[1:])); !ok || len(rest) < 6 || rest[0] != ':' {
+		return ""
+	}
+	switch rest = trimLeft(rest[2:]); {
+	case strings.HasPrefix(rest, "==> ["):
+		return "context_switch"
+	case strings.HasPrefix(rest, "+ ["):
+		return "wakeup"
+	}
+	return ""
+}
+
+// take makes an event of a row.
 func (t *traceReader) take(r *traceRow, name, fields, s string, no int) *TraceEvent {
-	fn := probe(fields)
-	if !traceMatters(name) && (fn == "" || !onChargePath(fn)) {
-		return nil
-	}
-	e := t.event(r, s, no)
+	e := t.event(r, s, fields, no)
 	e.Name = t.p.name(name)
-	e.Func = t.p.name(fn)
-	if i := strings.Index(s, fields); i >= 0 && e.Fields == "" {
-		e.Fields = keep(fields)
-	}
+	e.Func = t.p.name(probe(fields))
 	return e
 }
 
-func (t *traceReader) event(r *traceRow, s string, no int) *TraceEvent {
+// maxFields bounds what is kept of a row, bytes.
+const maxFields = 4096
+
+// event makes an event without a name. fields are a part of s.
+func (t *traceReader) event(r *traceRow, s, fields string, no int) *TraceEvent {
 	e := &TraceEvent{Comm: t.p.name(r.comm), Cut: r.cut, Pid: r.pid, HasPid: r.hasPid, Tgid: r.tgid, CPU: r.cpu, Time: r.time, HasTime: r.timed}
 	e.Span = Span{Input: t.p.opt.Input, First: no, Last: no}
 	e.Host = t.host
-	s = trim(s)
-	e.Text = keep(s[:min(len(s), maxText)])
+	at := len(s) - len(fields)
+	if !strings.HasSuffix(s, fields) {
+		at = max(0, strings.Index(s, fields)) // "/* event: fields */" of function_graph
+	}
+	end := min(at+len(fields), maxFields)
+	raw := s[:min(len(s), maxFields)]
+	kept := keep(raw)
+	switch {
+	case fields == "" || at >= end:
+	case len(kept) == len(raw):
+		e.Fields = kept[at:end]
+	default:
+		e.Fields = keep(raw[at:end])
+	}
+	kept = trim(kept)
+	e.Text = kept[:min(len(kept), maxText)]
 	switch {
 	case t.stamped:
 		e.Stamp = t.stamp
@@ -356,35 +506,25 @@ func eventName(s string) (name, fields string) {
 		w, rest := field(s)
 		return strings.TrimSuffix(w[:min(len(w), 64)], ":"), trimLeft(rest)
 	}
-	return s[:n], s[n:]
+	return s[:n], trimLeft(s[n:])
 }
 
 // probe is the function in a probe event's "(func+0x0/0x50) args" or
-// "(caller+0x13/0x60 <- func)".
+// "(caller+0x13/0x60 <- func)", and in a function probe's "(func) args". The
+// arguments of a system call are no function: "(fd: 3, buf: 7ffe)".
 func probe(fields string) string {
 	if fields == "" || fields[0] != '(' {
 		return ""
 	}
 	in, _, _ := strings.Cut(fields[1:], ")")
 	if i := strings.Index(in, " <- "); i >= 0 {
-		return symbol(in[i+4:])
+		in = in[i+4:]
 	}
-	return symbol(in)
-}
-
-// traceMatters lists the events that are read further.
-func traceMatters(name string) bool {
-	switch name {
-	case "mark_victim", "wake_reaper", "start_task_reaping", "finish_task_reaping", "skip_task_reaping",
-		"mm_vmscan_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_end", "mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end",
-		"mm_vmscan_memcg_softlimit_reclaim_begin", "mm_vmscan_memcg_softlimit_reclaim_end", "mm_vmscan_throttled",
-		"contention_begin", "contention_end", "lock_acquire", "lock_contended", "lock_acquired", "lock_release",
-		"sched_switch", "sched_waking", "sched_wakeup", "sched_wakeup_new", "sched_blocked_reason", "sched_process_hang",
-		"sched_process_exit", "sched_process_fork", "sched_process_exec", "signal_generate", "signal_deliver",
-		"page_fault_user", "page_fault_kernel", "mmap_lock_start_locking", "mmap_lock_acquire_returned", "mmap_lock_released":
-		return true
+	n := symbolLen(in)
+	if n < len(in) && in[n] != '+' && in[n] != ' ' || n+1 < len(in) && in[n] == ' ' && in[n+1] != '[' && in[n+1] != '<' {
+		return ""
 	}
-	return false
+	return in[:n]
 }
 
 // onChargePath tells whether a function is a part of charging memory to a
@@ -427,8 +567,11 @@ func chargeWord(s string) bool {
 }
 
 // openStack begins the kernel stack of the last event of the row's CPU.
-func (t *traceReader) openStack(r *traceRow) {
+func (t *traceReader) openStack(r *traceRow, s string) {
 	t.frames = true
+	if r.cpu >= 0 && r.cpu < len(t.hits) && t.hits[r.cpu].line > 0 && t.hits[r.cpu].pid == r.pid && (r.cpu >= len(t.pending) || t.pending[r.cpu] == nil) {
+		t.hitEvent(r, s)
+	}
 	if r.cpu < 0 || r.cpu >= len(t.pending) {
 		return
 	}
@@ -534,7 +677,7 @@ func (t *traceReader) bpfLine(s string, no int) bool {
 		}
 		t.count("kstack", no)
 		r := traceRow{cpu: -1}
-		t.bpf = t.event(&r, s, no)
+		t.bpf = t.event(&r, s, "", no)
 		t.bpf.Name, t.bpf.Fields = "kstack", "count=1"
 		if i := strings.IndexByte(s, '['); i+1 < len(s) {
 			t.bpfKeys(strings.TrimSuffix(s[i+1:], ","))

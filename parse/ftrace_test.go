@@ -190,3 +190,34 @@ func TestBinaryTrace(t *testing.T) {
 		}
 	}
 }
+
+// eventText is text of about n bytes of events: switches, wakeups, system
+// calls, page faults.
+var eventBlock = sync.OnceValue(func() string {
+	var b strings.Builder
+	b.WriteString("# tracer: nop\n")
+	for i := range 20000 {
+		pid, cpu := 1000+i%300, i&1
+		row := func(us int, ev string) {
+			fmt.Fprintf(&b, "          worker-%-7d [%03d] d..2. %6d.%06d: %s\n", pid, cpu, i/100, i%100*10000+us, ev)
+		}
+		row(1, "page_fault_user: address=0x7f12a4c0"+itoa(i%10)+"000 ip=0x55d0aa11f1a2 error_code=0x6")
+		row(2, "sys_enter: NR 1 (3, 7ffd2bc4a3c0, 400, 0, 0, 0)")
+		row(9, "sys_exit: NR 1 = 1024")
+		row(12, fmt.Sprintf("sched_waking: comm=worker pid=%d prio=120 target_cpu=%03d", 1000+(i+1)%300, cpu))
+		row(15, fmt.Sprintf("sched_switch: prev_comm=worker prev_pid=%d prev_prio=120 prev_state=S ==> next_comm=worker next_pid=%d next_prio=120", pid, 1000+(i+2)%300))
+	}
+	return b.String()
+})
+
+func BenchmarkFtraceEvents(b *testing.B) {
+	text := eventBlock()
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		res, _ := Read(strings.NewReader(text), Options{}, func(Event) {})
+		if res.Records.FtraceEvent != 100000 {
+			b.Fatal(res.Records.FtraceEvent)
+		}
+	}
+}

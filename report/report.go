@@ -344,14 +344,35 @@ type TraceInput struct {
 	FirstS    float64      `json:"first_s"`
 	LastS     float64      `json:"last_s"`
 	BootClock bool         `json:"boot_clock"` // the times count from boot
+	Counter   bool         `json:"counter"`    // the times are counts of a clock without a unit: an order, no seconds
 	OffsetS   float64      `json:"offset_s"`   // to add for the log's clock, where both tell of one kill
 	Lost      int64        `json:"lost"`       // events that the kernel lost
 	Events    []TraceCount `json:"events"`     // every event, most frequent first
 }
 
-// TraceCount is how often an event came.
+// TraceCount is how often an event came, and what its fields held.
 type TraceCount struct {
-	Name  string `json:"name"` // "" for names beyond those counted one by one
+	Name       string       `json:"name"` // "" for names beyond those counted one by one
+	Count      int64        `json:"count"`
+	FirstLine  int          `json:"first_line"`
+	LastLine   int          `json:"last_line"`
+	Fields     []TraceField `json:"fields"`      // in order of appearance
+	MoreFields int          `json:"more_fields"` // values of fields beyond those
+}
+
+// TraceField sums up one field of an event.
+type TraceField struct {
+	Name   string       `json:"name"` // "" for text without a name
+	Count  int64        `json:"count"`
+	Min    *float64     `json:"min"` // null unless every value is a number
+	Max    *float64     `json:"max"`
+	Values []TraceValue `json:"values"` // the first few distinct ones
+	Others int64        `json:"others"` // how often it had another one
+}
+
+// TraceValue is a value of a field, cut to 64 bytes, and how often it came.
+type TraceValue struct {
+	Value string `json:"value"`
 	Count int64  `json:"count"`
 }
 
@@ -360,15 +381,27 @@ type TraceTask struct {
 	ID        string       `json:"id"` // as the node id: task:PID
 	Pid       int          `json:"pid"`
 	Comm      *string      `json:"comm"`
+	Memcg     *string      `json:"memcg"` // its memory cgroup, where an event tells it
 	Input     int          `json:"input"`
 	Spans     []TraceSpan  `json:"spans"` // by start; a charge holds the reclaim inside it
 	MoreSpans int          `json:"more_spans"`
 	Totals    []TraceTotal `json:"totals"`
+	Signals   []Signal     `json:"signals"` // that the trace shows on their way to it
+}
+
+// Signal is one signal to a task.
+type Signal struct {
+	Signal     int      `json:"signal"`
+	Code       int      `json:"code"`        // si_code: 0 from a process, 128 from the kernel
+	From       *string  `json:"from"`        // node id of the task in which it was sent
+	SentS      *float64 `json:"sent_s"`      // null if the trace does not show it
+	DeliveredS *float64 `json:"delivered_s"` // null if the trace does not show it
+	Line       int      `json:"line"`
 }
 
 // TraceSpan is a time in one state.
 type TraceSpan struct {
-	State     string  `json:"state" jsonschema:"enum=running,enum=runnable,enum=sleeping,enum=blocked,enum=charging,enum=reclaiming,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exiting"`
+	State     string  `json:"state" jsonschema:"enum=running,enum=runnable,enum=sleeping,enum=blocked,enum=charging,enum=reclaiming,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exiting,enum=stopped,enum=syscall,enum=fault"`
 	StartS    float64 `json:"start_s"`
 	DurationS float64 `json:"duration_s"` // up to the trace's end if open
 	Open      bool    `json:"open"`       // it had not ended when the trace did

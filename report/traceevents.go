@@ -188,8 +188,27 @@ func (red *redactor) trace(t *Trace) {
 	if t == nil {
 		return
 	}
+	for i := range t.Inputs {
+		for j := range t.Inputs[i].Events {
+			e := &t.Inputs[i].Events[j]
+			for k := range e.Fields {
+				f := &e.Fields[k]
+				if f.Name == "" || e.Name == "tracing_mark_write" || e.Name == "print" || e.Name == "bprint" || e.Name == "bputs" { // text of a program
+					f.Others, f.Values = f.Count, []TraceValue{}
+				}
+				for v := range f.Values {
+					if strings.HasSuffix(f.Name, "comm") {
+						red.name(&f.Values[v].Value)
+					} else {
+						red.text(&f.Values[v].Value)
+					}
+				}
+			}
+		}
+	}
 	for i := range t.Tasks {
 		red.name(t.Tasks[i].Comm)
+		red.text(t.Tasks[i].Memcg)
 		for j := range t.Tasks[i].Spans {
 			red.text(t.Tasks[i].Spans[j].What)
 		}
@@ -211,6 +230,17 @@ func (red *redactor) trace(t *Trace) {
 func (red *redactor) traceNames(t *Trace) {
 	if t == nil {
 		return
+	}
+	for i := range t.Inputs {
+		for _, e := range t.Inputs[i].Events {
+			for _, f := range e.Fields {
+				for _, v := range f.Values {
+					if strings.HasSuffix(f.Name, "comm") {
+						red.comm(v.Value)
+					}
+				}
+			}
+		}
 	}
 	for i := range t.Tasks {
 		red.comm(deref(t.Tasks[i].Comm))

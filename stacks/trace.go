@@ -14,8 +14,9 @@ import (
 type Trace struct {
 	parse.Meta
 	Info    []*parse.TraceInfo
-	Tasks   []*TraceTask // in order of appearance
-	Waits   []TraceWait  // for locks, in the order in which they began
+	Fields  [][]*TraceEventFields // of each Info
+	Tasks   []*TraceTask          // in order of appearance
+	Waits   []TraceWait           // for locks, in the order in which they began
 	Samples []TraceSample
 	Cleanup []parse.Meta // mem_cgroup_oom_synchronize() called by handle_mm_fault(): cleanup, no OOM handling
 	Offset  float64      // seconds to add for the log's clock
@@ -26,15 +27,17 @@ type Trace struct {
 
 // TraceTask is one task of a trace.
 type TraceTask struct {
-	Pid    int
-	Tgid   int // 0 if not known (record-tgid)
-	Comm   string
-	Spans  []TraceSpan // by start; the shortest were left out if More is not 0
-	More   int
-	Totals []TraceTotal // by state
-	Exited *parse.Meta  // the event that shows its exit, nil if none does
-	Ran    float64      // when it was last seen running, valid if HasRan
-	HasRan bool
+	Pid     int
+	Tgid    int // 0 if not known (record-tgid)
+	Comm    string
+	Spans   []TraceSpan // by start; the shortest were left out if More is not 0
+	More    int
+	Totals  []TraceTotal // by state
+	Signals []TraceSignal
+	Memcg   string      // its memory cgroup, or its cgroup v2; "" if no event tells
+	Exited  *parse.Meta // the event that shows its exit, nil if none does
+	Ran     float64     // when it was last seen running, valid if HasRan
+	HasRan  bool
 }
 
 // The states of a task in a trace.
@@ -50,6 +53,9 @@ const (
 	TraceOOMReturn  = "synchronize" // pagefault_out_of_memory: the fault is unwound, and restarts
 	TraceLockWait   = "lock_wait"
 	TraceExiting    = "exiting"
+	TraceStopped    = "stopped" // by a signal or a debugger
+	TraceSyscall    = "syscall"
+	TraceFault      = "fault"
 )
 
 // TraceSpan is a time that a task spent in one state. Spans nest: a charge
@@ -132,6 +138,10 @@ type Tracer struct {
 	last  float64
 	timed bool
 
+	switches int64 // of tasks, seen so far
+	fields   fieldSums
+	groups   map[int]string // cgroup id -> path
+
 	samples map[string]int
 	evs     []parse.Event
 	ooms    []*parse.OOM
@@ -142,19 +152,28 @@ type Tracer struct {
 // tracedTask is the state of one task while its events stream by.
 type tracedTask struct {
 	TraceTask
-	out     *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
-	state   byte              // at that switch
-	onSince float64
-	on      bool
-	wait    *TraceWait // for a lock, open
-	reclaim float64
-	inRecl  bool
-	reclAt  int
-	open    *parse.TraceEvent // where function_graph leaves it
-	kill    *parse.Task       // its call trace in an OOM kill
-	slept   *parse.Task       // its stack in an OOM wait
-	totals  map[string]*TraceTotal
-	busy    bool // did something besides sleeping
+	out       *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
+	state     byte              // at that switch
+	woken     float64           // since then, 0 if it was not
+	reason    string            // why it was off, where an event tells
+	onSince   float64
+	on        bool
+	cpu       int
+	sys       openCall   // system call
+	flt       openCall   // page fault; name is the address
+	fltEnd    float64    // until when something happened in it
+	unwound   bool       // the fault failed for the memcg's OOM
+	sureGroup bool       // Memcg is from an event about the memcg
+	wait      *TraceWait // for a lock, open
+	reclaim   float64
+	inRecl    bool
+	recl      string // what it reclaimed for last: "memcg", "global", "" for nothing
+	reclAt    int
+	open      *parse.TraceEvent // where function_graph leaves it
+	kill      *parse.Task       // its call trace in an OOM kill
+	slept     *parse.Task       // its stack in an OOM wait
+	totals    map[string]*TraceTotal
+	busy      bool // did something besides sleeping
 }
 
 // Take reads an event. It returns false for one that is none of a trace's.
@@ -210,23 +229,41 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 			k.Tgid = e.Tgid
 		}
 	}
-	if k != nil && e.HasTime && e.Name != "open" {
-		k.ran(e.Time + e.Duration)
+	t.fields.add(e)
+	if k != nil && e.Name != "open" {
+		t.onCPU(k, e)
 	}
 	switch e.Name {
-	case "sched_switch":
+	case "sched_switch", "context_switch":
 		t.schedSwitch(e)
 	case "sched_waking", "sched_wakeup", "sched_wakeup_new":
-		if w := t.tasks[num(e.Fields, "pid=")]; w != nil && w.wait != nil && w.wait.Waker == 0 && e.HasPid {
-			w.wait.Waker = e.Pid
-		}
-	case "sched_process_exit":
+		t.woke(e)
+	case "sched_blocked_reason":
+		t.blockedReason(e)
+	case "sched_stat_sleep", "sched_stat_iowait", "sched_stat_blocked", "sched_stat_wait":
+		t.schedStat(e)
+	case "sched_process_fork":
+		t.forked(e)
+	case "sched_process_exec":
+		t.execed(e)
+	case "task_newtask":
+		t.newTask(k, e)
+	case "task_rename":
 		if x := t.task(num(e.Fields, "pid="), "", false); x != nil {
+			x.Comm = word(e.Fields, "newcomm=")
+		}
+	case "page_fault_user", "page_fault_kernel":
+		t.fault(k, e)
+	case "signal_deliver":
+		t.delivered(k, e)
+	case "sched_process_exit":
+		if x := t.task(taskOf(e.Fields), "", false); x != nil {
 			t.exit(x, e)
 		}
 	case "mark_victim":
 		t.killed(k, e)
 	case "signal_generate":
+		t.signal(e)
 		if strings.Contains(e.Fields, "sig=9 ") && has(e.Stack, "oom_kill_process") {
 			t.killed(k, e)
 		}
@@ -235,6 +272,10 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 	case "mm_vmscan_memcg_reclaim_begin", "mm_vmscan_direct_reclaim_begin":
 		if k != nil {
 			k.reclaim, k.inRecl, k.reclAt = e.Time, true, e.Span.First
+			k.recl = "global"
+			if e.Name == "mm_vmscan_memcg_reclaim_begin" {
+				k.recl = "memcg"
+			}
 		}
 	case "mm_vmscan_memcg_reclaim_end", "mm_vmscan_direct_reclaim_end":
 		if k != nil && k.inRecl {
@@ -264,8 +305,15 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 			k.busy = true
 		}
 	default:
-		if e.Func != "" {
+		switch {
+		case e.Func != "":
 			t.hit(k, e)
+		case strings.HasPrefix(e.Name, "cgroup_"), strings.HasPrefix(e.Name, "mmap_lock_"):
+			t.group(k, e)
+		case strings.HasPrefix(e.Name, "sys_"), strings.HasPrefix(e.Name, "compat_sys_"):
+			if name, enter, ok := syscall(e); ok {
+				t.syscall(k, e, name, enter)
+			}
 		}
 	}
 }
@@ -285,11 +333,17 @@ func (k *tracedTask) span(s TraceSpan) {
 	tot.Count++
 	tot.S += s.Dur
 	switch s.State {
-	case TraceRunning, TraceRunnable, TraceSleeping, TraceExiting:
+	case TraceRunning, TraceRunnable, TraceSleeping, TraceExiting, TraceStopped, TraceSyscall, TraceFault:
 	case TraceBlocked:
 		k.busy = k.busy || s.Open || s.Dur >= brief
 	default:
 		k.busy = true
+		if s.State == TraceOOMWait || s.State == TraceOOMReturn {
+			k.unwound = true
+		}
+	}
+	if k.flt.name != "" && s.State != TraceRunning && s.State != TraceRunnable && s.State != TraceFault && s.Start >= k.flt.start {
+		k.fltEnd = max(k.fltEnd, s.Start+s.Dur)
 	}
 	if s.Count == 0 {
 		s.Count = 1
@@ -322,99 +376,16 @@ func (k *tracedTask) span(s TraceSpan) {
 // weight is how much a span is worth keeping.
 func (s *TraceSpan) weight() float64 {
 	switch s.State {
-	case TraceOOMKill, TraceOOMWait, TraceOOMReturn, TraceExiting:
+	case TraceOOMKill, TraceOOMWait, TraceOOMReturn, TraceExiting, TraceFault:
 		return 1e6 + s.Dur
 	case TraceLockWait, TraceReclaiming, TraceCharging:
 		return s.Dur * 100
-	case TraceRunning:
+	case TraceRunning, TraceRunnable:
 		return s.Dur / 100
+	case TraceSyscall:
+		return s.Dur / 10
 	}
 	return s.Dur
-}
-
-// schedSwitch moves one task off a CPU and another one onto it.
-func (t *Tracer) schedSwitch(e *parse.TraceEvent) {
-	prev := num(e.Fields, "prev_pid=")
-	if prev < 0 && e.HasPid {
-		prev = e.Pid
-	}
-	if k := t.task(prev, word(e.Fields, "prev_comm="), false); k != nil {
-		if e.Comm != "" && e.HasPid && e.Pid == prev {
-			k.Comm = e.Comm
-		}
-		if k.on {
-			k.span(TraceSpan{State: TraceRunning, Start: k.onSince, Dur: e.Time - k.onSince, Line: e.Span.First})
-		}
-		k.on, k.out, k.state = false, e, schedState(word(e.Fields, "prev_state="))
-		k.ran(e.Time)
-		switch k.state {
-		case 'Z', 'X':
-			t.exit(k, e)
-		}
-		if inOOMWait(e.Stack) && k.state != 'R' {
-			k.slept = t.sighting(k, e, e.Stack, k.state)
-		}
-	}
-	if k := t.task(num(e.Fields, "next_pid="), word(e.Fields, "next_comm="), false); k != nil {
-		t.back(k, e)
-	}
-}
-
-// back ends what kept a task off its CPU.
-func (t *Tracer) back(k *tracedTask, e *parse.TraceEvent) {
-	if o := k.out; o != nil {
-		d := e.Time - o.Time
-		state, what := k.away()
-		k.span(TraceSpan{State: state, Start: o.Time, Dur: d, What: what, Line: o.Span.First})
-		if s := t.sample(k.Comm, o.Stack, ""); s != nil && len(o.Stack) > 0 {
-			s.OffCPUNS += ns(d)
-		}
-		if k.slept != nil {
-			k.slept.Over = true
-		}
-	}
-	k.out, k.on, k.onSince = nil, true, e.Time
-	k.ran(e.Time)
-}
-
-// away says what a task off its CPU does.
-func (k *tracedTask) away() (state, what string) {
-	what = top(k.out.Stack)
-	switch {
-	case k.state == 'R':
-		return TraceRunnable, ""
-	case k.state == 'Z' || k.state == 'X':
-		return TraceExiting, ""
-	case k.wait != nil:
-		return TraceBlocked, what
-	case inOOMWait(k.out.Stack):
-		return TraceOOMWait, what
-	case k.state == 'D':
-		return TraceBlocked, what
-	}
-	return TraceSleeping, what
-}
-
-// schedState reads prev_state: "S", "R+", "D|K" (4.13 and before).
-func schedState(s string) byte {
-	if s == "" {
-		return 0
-	}
-	if s[0] >= '0' && s[0] <= '9' { // raw numbers, as bpf and perf print
-		switch s {
-		case "0":
-			return 'R'
-		case "1":
-			return 'S'
-		case "2", "130", "258":
-			return 'D'
-		}
-		return 0
-	}
-	if s[0] == 'x' {
-		return 'X'
-	}
-	return s[0]
 }
 
 func inOOMWait(st []parse.Frame) bool {
@@ -427,6 +398,12 @@ func (t *Tracer) exit(k *tracedTask, e *parse.TraceEvent) {
 	}
 	m := e.Meta
 	k.Exited = &m
+	k.offCPU(e)
+	t.endFault(k, e)
+	if k.sys.name != "" { // exit_group(), or killed in it
+		k.span(TraceSpan{State: TraceSyscall, Start: k.sys.start, Dur: e.Time - k.sys.start, What: k.sys.name, Line: k.sys.line})
+		k.sys = openCall{}
+	}
 	k.span(TraceSpan{State: TraceExiting, Start: e.Time, Line: e.Span.First})
 	for addr := range t.tr.holders {
 		t.release(addr, k.Pid)
@@ -542,6 +519,9 @@ func (t *Tracer) killed(k *tracedTask, e *parse.TraceEvent) {
 		return
 	}
 	o := t.oom(k, e, e.Stack)
+	if k != nil && e.HasTime && !slices.ContainsFunc(k.Spans, func(s TraceSpan) bool { return s.State == TraceOOMKill && e.Time-s.Start < 5 }) {
+		k.span(TraceSpan{State: TraceOOMKill, Start: e.Time, What: "oom_kill_process", Line: e.Span.First})
+	}
 	c := &parse.Kill{Meta: e.Meta, Pid: pid, Comm: word(e.Fields, " comm="), MemcgKill: o.Scope == "memcg", Traced: true,
 		TotalVMKB: size(e.Fields, "total-vm="), AnonKB: size(e.Fields, "anon-rss="), FileKB: size(e.Fields, "file-rss:"), ShmemKB: size(e.Fields, "shmem-rss:"), Report: o}
 	t.addKill(o, c)
@@ -566,9 +546,15 @@ func (t *Tracer) addKill(o *parse.OOM, c *parse.Kill) {
 func (t *Tracer) oom(k *tracedTask, e *parse.TraceEvent, st []parse.Frame) *parse.OOM {
 	for i := len(t.ooms) - 1; i >= 0; i-- {
 		o := t.ooms[i]
-		if e.HasPid && o.InvokerPid == e.Pid && len(o.Kills) == 0 && e.Time-o.Stamp.Boot < 5 {
+		if e.HasPid && o.InvokerPid == e.Pid && (len(o.Kills) == 0 && e.Time-o.Stamp.Boot < 5 || e.Name == "call" && o.Span.First > e.Span.First && o.Span.Last < e.Span.Last) {
 			if o.Trace == nil && len(st) > 0 {
 				o.Trace = frames(st)
+			}
+			if o.Scope == "" {
+				o.Scope = oomScope(st)
+				for _, c := range o.Kills {
+					c.MemcgKill = o.Scope == "memcg"
+				}
 			}
 			return o
 		}
@@ -580,17 +566,27 @@ func (t *Tracer) oom(k *tracedTask, e *parse.TraceEvent, st []parse.Frame) *pars
 	if len(st) > 0 {
 		o.Trace = frames(st)
 	}
-	switch {
-	case has(st, "mem_cgroup_out_of_memory"), has(st, "mem_cgroup_oom_synchronize"), has(st, "mem_cgroup_handle_oom"):
-		o.Scope = "memcg"
-	case len(st) > 0 && (has(st, "__alloc_pages") || has(st, "__alloc_pages_slowpath") || has(st, "__alloc_pages_may_oom")):
-		o.Scope = "global"
+	if o.Scope = oomScope(st); o.Scope == "" && k != nil {
+		// The killer is called after reclaim failed, and for what it was done:
+		// by try_charge_memcg() for a memcg, by __alloc_pages_slowpath() for all.
+		o.Scope = k.recl
 	}
 	if len(t.ooms) < maxTraceTask {
 		t.ooms = append(t.ooms, o)
 		t.evs = append(t.evs, o)
 	}
 	return o
+}
+
+// oomScope reads off a stack what an OOM is of, "" if it does not tell.
+func oomScope(st []parse.Frame) string {
+	switch {
+	case has(st, "mem_cgroup_out_of_memory"), has(st, "mem_cgroup_oom_synchronize"), has(st, "mem_cgroup_handle_oom"):
+		return "memcg"
+	case has(st, "__alloc_pages"), has(st, "__alloc_pages_slowpath"), has(st, "__alloc_pages_may_oom"):
+		return "global"
+	}
+	return ""
 }
 
 func (t *Tracer) reaped(e *parse.TraceEvent) {
@@ -622,6 +618,9 @@ func (t *Tracer) call(k *tracedTask, e *parse.TraceEvent) {
 			return
 		}
 		s.State = TraceOOMKill
+		k.Spans = slices.DeleteFunc(k.Spans, func(o TraceSpan) bool { // mark_victim, inside
+			return o.State == TraceOOMKill && o.Dur == 0 && o.Start >= s.Start && o.Start <= s.Start+s.Dur
+		})
 	case e.Func == "exit_oom_victim":
 		t.victimExits(k, e)
 		return
@@ -798,6 +797,7 @@ func frames(st []parse.Frame) *parse.Trace {
 func (t *Tracer) info(e *parse.TraceInfo) {
 	t.begin(&e.Meta)
 	t.tr.Info = append(t.tr.Info, e)
+	t.tr.Fields = append(t.tr.Fields, t.fields.take())
 	if e.HasTime {
 		t.last = max(t.last, e.Last)
 	}
@@ -905,17 +905,8 @@ func (t *Tracer) close(k *tracedTask) {
 	switch {
 	case gone:
 	case k.out != nil:
-		state, what := k.away()
-		k.span(TraceSpan{State: state, Start: k.out.Time, Dur: t.last - k.out.Time, Open: true, What: what, Line: k.out.Span.First})
-		if s := t.sample(k.Comm, k.out.Stack, ""); s != nil && len(k.out.Stack) > 0 {
-			s.OffCPUNS += ns(t.last - k.out.Time)
-		}
-		if len(k.out.Stack) > 0 {
-			now = t.sighting(k, k.out, graft(k.out.Stack, k.wait), k.state)
-		} else if k.wait != nil && len(k.wait.Stack) > 0 {
-			now = t.waitSighting(k)
-		}
-	case k.on:
+		now = t.stillOut(k)
+	case k.on && t.switches > 0 && t.cpu[k.cpu] == k.Pid:
 		k.span(TraceSpan{State: TraceRunning, Start: k.onSince, Dur: t.last - k.onSince, Open: true})
 	case k.wait != nil && !k.wait.Spinning() && len(k.wait.Stack) > 0:
 		now = t.waitSighting(k)
@@ -927,6 +918,12 @@ func (t *Tracer) close(k *tracedTask) {
 			k.slept.Over = true
 		}
 	}
+	if !gone {
+		if k.sys.name != "" {
+			k.span(TraceSpan{State: TraceSyscall, Start: k.sys.start, Dur: t.last - k.sys.start, Open: true, What: k.sys.name, Line: k.sys.line})
+		}
+		t.endFault(k, nil)
+	}
 	if k.slept != nil && k.slept != now {
 		k.slept.Over = true
 		k.slept.Comm = k.Comm
@@ -937,13 +934,39 @@ func (t *Tracer) close(k *tracedTask) {
 	}
 	k.totalise()
 	if k.busy || gone && t.kills[k.Pid] != nil {
-		slices.SortStableFunc(k.Spans, func(a, b TraceSpan) int { return cmp.Compare(a.Start, b.Start) })
+		slices.SortStableFunc(k.Spans, func(a, b TraceSpan) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.Dur, a.Dur)) })
 	} else {
 		k.Spans, k.More = nil, 0 // slept and ran, nothing else
 	}
 	tt := &k.TraceTask
 	t.tr.Tasks = append(t.tr.Tasks, tt)
 	t.tr.byPid[k.Pid] = tt
+}
+
+// stillOut is a task that is off its CPU when the trace ends.
+func (t *Tracer) stillOut(k *tracedTask) *parse.Task {
+	o, state := k.out, k.state
+	name, what := k.away()
+	end := t.last
+	if k.woken > o.Time && name != TraceRunnable { // and may run since
+		end, state = k.woken, 'R'
+	}
+	k.span(TraceSpan{State: name, Start: o.Time, Dur: end - o.Time, Open: end == t.last, What: what, Line: o.Span.First})
+	if state != k.state {
+		k.span(TraceSpan{State: TraceRunnable, Start: end, Dur: t.last - end, Open: true, Line: o.Span.First})
+	}
+	if s := t.sample(k.Comm, o.Stack, ""); s != nil && len(o.Stack) > 0 {
+		s.OffCPUNS += ns(t.last - o.Time)
+	}
+	switch {
+	case len(o.Stack) > 0:
+		return t.sighting(k, o, graft(o.Stack, k.wait), state)
+	case k.wait != nil && len(k.wait.Stack) > 0:
+		return t.waitSighting(k)
+	case k.open != nil: // function_graph tells where
+		return t.sighting(k, k.open, append([]parse.Frame{{Func: k.open.Func, Reliable: true, Line: k.open.Open}}, k.open.Stack...), state)
+	}
+	return nil
 }
 
 func (k *tracedTask) totalise() {
