@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,5 +140,17 @@ func TestFlags(t *testing.T) {
 	var out bytes.Buffer
 	if err := run([]string{"-write", "tasks:3"}, &out, new(bytes.Buffer)); err != nil || bytes.Count(out.Bytes(), []byte("task:")) != 3 {
 		t.Errorf("%v: %.200s", err, out.Bytes())
+	}
+}
+
+func TestAnchors(t *testing.T) {
+	texts, err := anchors("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"+0x", "Call Trace", "total-vm"} {
+		if !slices.Contains(texts, want) {
+			t.Errorf("%q is not among the anchors %q", want, texts)
+		}
 	}
 }
