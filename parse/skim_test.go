@@ -189,19 +189,14 @@ func FuzzSkim(f *testing.F) {
 		cut := rnd.IntN(len(text) + 1)
 		text = noiseLines(kind, 150, rnd) + text[:cut] + "\n" + noiseLines(kind, rnd.IntN(300), rnd) + text[cut:] + "\n" + noiseLines(kind, 150, rnd)
 		want, wres, _ := skimAll(strings.NewReader(text), Options{whole: true, MaxLine: 4 << 10})
-		if wres.Records.FtraceEvent > 0 {
-			return // the rows of a trace without its head, in the middle of noise, have no anchor
+		// What has no anchor, and is passed over far from lines that have one: the
+		// rows of a trace without its head, and what names a task but has no stack
+		// of it (a row of a dump that lost its title, a collector's heading).
+		bare := func(e Event) bool { task, ok := e.(*Task); return ok && task.Trace == nil }
+		if wres.Records.FtraceEvent > 0 || slices.ContainsFunc(want, bare) {
+			return
 		}
 		got, gres, _ := skimAll(strings.NewReader(text), Options{chunk: 8 << 10, MaxLine: 4 << 10})
-		// A heading that names a task whose stack a collector could not read has
-		// no anchor: far from all stacks it is passed over.
-		bare := func(e Event) bool { task, ok := e.(*Task); return ok && task.Trace == nil && task.Source == SourceProc }
-		if len(want) > 0 {
-			if want = slices.DeleteFunc(want, bare); len(want) == 0 {
-				gres.Diagnostics = slices.DeleteFunc(gres.Diagnostics, func(d Diagnostic) bool { return d.Code == "no-kernel-records" })
-			}
-		}
-		got = slices.DeleteFunc(got, bare)
 		sameRead(t, "skimmed", want, got, wres, gres)
 	})
 }
