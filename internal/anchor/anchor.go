@@ -126,49 +126,45 @@ func (g gram) window() (value, mask uint64) {
 
 // A lookup finds anchors by their grams.
 type lookup struct {
-	hashed  uint64          // the bytes that all grams have
-	index   [1 << 10]uint16 // by hash of these bytes
-	entries []entry         // the first is for all other hashes
-	reach   int             // the greatest offset of a gram
+	hashed   uint32          // the bytes that all grams have
+	index    [1 << 10]uint16 // of what, by hash of these bytes
+	patterns []pattern       // the first is for all other hashes
+	grams    [][]gram        // of each pattern
+	reach    int             // the greatest offset of a gram
 }
 
-// An entry is the grams of one hash, and what the eight bytes from any of them on
-// have in common.
-type entry struct {
+// A pattern is what the eight bytes from a gram on have in common in all grams of
+// one hash.
+type pattern struct {
 	value, mask uint64
-	grams       []gram
 }
 
-func newLookup(grams []gram) *lookup {
-	l := &lookup{hashed: maskFull, entries: make([]entry, 1, 1+len(grams))}
-	l.entries[0].value = 1 // in no bytes, so never
-	for _, g := range grams {
-		l.hashed &= uint64(g.mask)
-		l.reach = max(l.reach, g.offset)
-	}
+func newLookup(grams []gram, hashed uint32) *lookup {
+	l := &lookup{hashed: hashed, patterns: make([]pattern, 1, 1+len(grams)), grams: make([][]gram, 1, 1+len(grams))}
+	l.patterns[0].value = 1 // in no bytes, so never
 	for _, g := range grams {
 		h := l.hash(uint64(g.value))
 		value, mask := g.window()
-		if l.index[h] == 0 {
-			l.index[h] = uint16(len(l.entries))
-			l.entries = append(l.entries, entry{value: value, mask: mask})
+		i := l.index[h]
+		if i == 0 {
+			i = uint16(len(l.patterns))
+			l.index[h] = i
+			l.patterns = append(l.patterns, pattern{value, mask})
+			l.grams = append(l.grams, nil)
 		}
-		e := &l.entries[l.index[h]]
-		e.mask &= mask &^ (e.value ^ value)
-		e.value &= e.mask
-		e.grams = append(e.grams, g)
+		p := &l.patterns[i]
+		p.mask &= mask &^ (p.value ^ value)
+		p.value &= p.mask
+		l.grams[i] = append(l.grams[i], g)
+		l.reach = max(l.reach, g.offset)
 	}
 	return l
 }
 
-func (l *lookup) hash(x uint64) uint32 { return uint32(x&l.hashed) * 0x9e3779b1 >> 22 }
+// hashFactor spreads bytes over the high bits; sift has it too.
+const hashFactor = 0x1e35a7bd
 
-// at returns the entry of the gram that eight bytes begin with, if there is one.
-// Nearly always it is right that there is.
-func (l *lookup) at(x uint64) (e *entry, ok bool) {
-	e = &l.entries[l.index[l.hash(x)]]
-	return e, x&e.mask == e.value
-}
+func (l *lookup) hash(x uint64) uint32 { return uint32(x) & l.hashed * hashFactor >> 22 }
 
 // begin returns where the leftmost anchor begins that has its gram at an offset
 // of data and does not begin before from, or -1.
@@ -181,13 +177,13 @@ func (l *lookup) begin(data []byte, at, from int) int {
 		copy(b[:], data[min(at, len(data)):])
 		x = binary.LittleEndian.Uint64(b[:])
 	}
-	e, ok := l.at(x)
-	if !ok {
+	n := l.index[l.hash(x)]
+	if x&l.patterns[n].mask != l.patterns[n].value {
 		return -1
 	}
 	leftmost := -1
-	for i := range e.grams {
-		g := &e.grams[i]
+	for i := range l.grams[n] {
+		g := &l.grams[n][i]
 		begin := at - g.offset
 		if begin < from || leftmost >= 0 && begin >= leftmost {
 			continue

@@ -158,9 +158,37 @@ func TestLong(t *testing.T) {
 		check(t, kernelAnchors, ways, append(data, "Killed process"...), 3)
 		check(t, kernelAnchors, ways, append(data, "Killed proces\x00"...), 5)
 	}
-	data := noise(1 << 20)
-	checkAll(t, kernelAnchors, ways, data)
-	checkAll(t, kernelAnchors, ways, dense(100<<10))
+}
+
+// Every hit in noise, and in data where every line has one.
+func TestLogs(t *testing.T) {
+	ways := searchers(kernelAnchors)
+	for _, data := range [][]byte{noise(2 << 20), dense(200 << 10)} {
+		hits := 0
+		for from := 0; from <= len(data); {
+			// The next one is near, and the naive search slow.
+			var at, lines int
+			for n := 4 << 10; ; n *= 2 {
+				end := min(from+n, len(data))
+				if at, lines, _ = naive(kernelAnchors, data[:end], from); at >= 0 || end == len(data) {
+					break
+				}
+			}
+			for _, way := range ways {
+				if gotAt, gotLines, odd := way.scan(data, from); gotAt != at || gotLines != lines || odd {
+					t.Fatalf("%s from %d = %d, %d, %v, want %d, %d, false", way.name, from, gotAt, gotLines, odd, at, lines)
+				}
+			}
+			if at < 0 {
+				break
+			}
+			hits++
+			from = at + 1
+		}
+		if hits < 500 {
+			t.Errorf("only %d hits", hits)
+		}
+	}
 }
 
 // Data that is made of the letters of a few random anchors, so that nearly every

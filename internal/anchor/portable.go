@@ -28,12 +28,16 @@ func newBigrams(anchors []string) *bigrams {
 			grams = append(grams, rarestOfParity(a, parity))
 		}
 	}
-	b.lookup = newLookup(grams)
+	b.lookup = newLookup(grams, maskFirst&maskLast)
 	// A bucket costs where a first half of one of its grams is followed by a
 	// second half of any, so those with frequent halves go together.
-	slices.SortStableFunc(grams, func(x, y gram) int { return cmp.Compare(y.frequency, x.frequency) })
+	order := make([]*gram, len(grams))
+	for i := range grams {
+		order[i] = &grams[i]
+	}
+	slices.SortStableFunc(order, func(x, y *gram) int { return cmp.Compare(y.frequency, x.frequency) })
 	var firsts, seconds [buckets]float64
-	for _, g := range grams {
+	for _, g := range order {
 		first, second := g.half(0), g.half(1)
 		best, least := 0, 0.0
 		for i := range buckets {
@@ -61,7 +65,7 @@ func rarestOfParity(anchor string, parity int) gram {
 	return rarest
 }
 
-func (b *bigrams) add(g gram, bucket uint16) {
+func (b *bigrams) add(g *gram, bucket uint16) {
 	first, second := g.value&0xffff, g.value>>16
 	if g.mask == maskFirst {
 		for any := range uint32(1 << 8) {

@@ -5,7 +5,6 @@ package anchor
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -35,60 +34,71 @@ type tables struct {
 //go:noescape
 func sweep(t *tables, data *byte, n int, masks *uint64, blocks *int) (found, lines int, odd bool)
 
+// sift keeps of the places that sweep has found those where a pattern fits, and
+// one beside it here and there, and of the blocks those with such places. It reads
+// the eight bytes from each place on, and from the end of the block. It returns how many blocks are left.
+//
+//go:noescape
+func sift(index *[1 << 10]uint16, patterns *pattern, data *byte, found int, masks *uint64, blocks *int) (kept int)
+
 // newTeddy returns nil if this machine or these anchors cannot be searched so.
 func newTeddy(anchors []string) *teddy {
-	if !cpu.X86.HasAVX2 {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasBMI1 {
 		return nil
 	}
-	var options [][]gram
-	for _, a := range anchors {
-		o := asciiGrams(a)
-		if len(o) == 0 {
+	choices := make([]choice, len(anchors))
+	for i, a := range anchors {
+		if choices[i] = choose(a); len(choices[i].grams) == 0 {
 			return nil
 		}
-		options = append(options, o)
 	}
 	t := &teddy{}
-	t.lookup = newLookup(t.fill(options))
+	t.lookup = newLookup(t.fill(choices), maskLast)
 	return t
 }
 
-// asciiGrams returns the grams of an anchor that have four bytes, or three in an
-// anchor of three, all ASCII, the rarest first.
-func asciiGrams(anchor string) []gram {
-	var grams []gram
+// A choice is the grams of an anchor by which it may be found: those that a
+// pattern holds to the whole anchor or to eight bytes of it.
+type choice struct {
+	grams  []gram
+	rarest float64 // frequency
+}
+
+// choose returns no grams if none is all ASCII.
+func choose(anchor string) choice {
+	c := choice{rarest: 1, grams: make([]gram, 0, max(1, len(anchor)-7))}
 	for offset := 0; offset == 0 || offset+8 <= len(anchor); offset++ {
 		if g := gramAt(anchor, offset); g.value&0x80808080 == 0 {
-			grams = append(grams, g)
+			c.grams = append(c.grams, g)
+			c.rarest = min(c.rarest, g.frequency)
 		}
 	}
-	slices.SortStableFunc(grams, func(a, b gram) int { return cmp.Compare(a.frequency, b.frequency) })
-	return grams[:min(len(grams), maxOptions)]
+	return c
 }
 
 // fill puts one gram of each anchor into a bucket, and returns these grams. A
 // bucket is wrong where each byte has a low and a high nibble of some gram of it,
-// so a gram goes where it adds least of that, the most frequent ones first.
-func (t *teddy) fill(options [][]gram) []gram {
-	slices.SortStableFunc(options, func(a, b []gram) int { return cmp.Compare(b[0].frequency, a[0].frequency) })
+// so a gram goes where it adds least of that, those of the most frequent first.
+func (t *teddy) fill(choices []choice) []gram {
+	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(b.rarest, a.rarest) })
 	var f frequencies
 	for c := range f {
 		f[c] = frequency(byte(c))
 	}
 	var filled [buckets]bucket
-	var grams []gram
-	for _, o := range options {
-		var best gram
-		in, least := -1, 0.0
-		for _, g := range o {
+	grams := make([]gram, 0, len(choices))
+	for _, c := range choices {
+		best, in, least := 0, -1, 0.0
+		for n := range c.grams {
+			g := &c.grams[n]
 			for i := range filled {
-				if c := exactWeight*g.frequency + filled[i].cost(g, &f); in < 0 || c < least {
-					best, in, least = g, i, c
+				if cost := g.frequency + filled[i].cost(g, &f); in < 0 || cost < least {
+					best, in, least = n, i, cost
 				}
 			}
 		}
-		filled[in].add(best, &f)
-		grams = append(grams, best)
+		filled[in].add(&c.grams[best], &f)
+		grams = append(grams, c.grams[best])
 	}
 	for i := range filled {
 		for pos, p := range filled[i].places {
@@ -103,9 +113,6 @@ func (t *teddy) fill(options [][]gram) []gram {
 	}
 	return grams
 }
-
-var maxOptions = 100
-var exactWeight = 1.0
 
 // A bucket is the nibbles of its grams, at each of the four places.
 type bucket struct {
@@ -156,7 +163,7 @@ func (p *place) add(c byte, f *frequencies) {
 }
 
 // cost tells how much more often the bucket would be hit with a gram added.
-func (b *bucket) cost(g gram, f *frequencies) float64 {
+func (b *bucket) cost(g *gram, f *frequencies) float64 {
 	then := 1.0
 	for i := range b.places {
 		p := &b.places[i]
@@ -167,7 +174,7 @@ func (b *bucket) cost(g gram, f *frequencies) float64 {
 	return then - b.frequency
 }
 
-func (b *bucket) add(g gram, f *frequencies) {
+func (b *bucket) add(g *gram, f *frequencies) {
 	b.frequency = 1
 	for i := range b.places {
 		p := &b.places[i]
@@ -185,7 +192,7 @@ const (
 	blockLen   = 64
 	lookahead  = 8 // from the last byte of a block and the one behind it
 	fewBlocks  = 4
-	manyBlocks = 64
+	manyBlocks = 32
 )
 
 func (t *teddy) scan(data []byte, from int) (at, lines int, odd bool) {
@@ -239,21 +246,8 @@ func (q *quest) search(window []byte, n int, masks []uint64, numbers []int) bool
 	found, lines, odd := sweep(&q.tables, &window[0], n, &masks[0], &numbers[0])
 	start := q.searched
 	end := min(start+n*blockLen, len(q.data))
-	for i, mask := range masks[:found] {
-		block := window[numbers[i]*blockLen:][:blockLen+lookahead]
-		// Most blocks have one or two, most of them by chance. There are no
-		// branches that would depend on that. Without a second one the first
-		// byte of the next block is looked at.
-		first := bits.TrailingZeros64(mask)
-		mask &= mask - 1
-		second := bits.TrailingZeros64(mask)
-		mask &= mask - 1
-		_, ok1 := q.lookup.at(binary.LittleEndian.Uint64(block[first:]))
-		_, ok2 := q.lookup.at(binary.LittleEndian.Uint64(block[second:]))
-		if !ok1 && !ok2 && mask == 0 {
-			continue
-		}
-		mask = masks[i]
+	kept := sift(&q.lookup.index, &q.lookup.patterns[0], &window[0], found, &masks[0], &numbers[0])
+	for i, mask := range masks[:kept] {
 		for ; mask != 0; mask &= mask - 1 {
 			place := start + numbers[i]*blockLen + bits.TrailingZeros64(mask)
 			if q.at >= 0 && place-q.lookup.reach >= q.at {

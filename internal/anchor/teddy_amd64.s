@@ -108,3 +108,62 @@ block:
 	MOVQ  BX, lines+48(FP)
 	VZEROUPPER
 	RET
+
+// PROBE turns place to 1 if the pattern of the hash of three bytes there fits the
+// eight bytes there, or else to 0.
+#define PROBE(place) \
+	MOVQ    (BX)(place*1), place  \
+	MOVL    place, R15            \
+	ANDL    $0xffffff, R15        \
+	IMUL3L  $0x1e35a7bd, R15, R15 \
+	SHRL    $22, R15              \
+	MOVWLZX (DI)(R15*2), R15      \
+	SHLL    $4, R15               \
+	ANDQ    8(DX)(R15*1), place   \
+	CMPQ    place, (DX)(R15*1)    \
+	SETEQ   place                 \
+	MOVBLZX place, place
+
+// func sift(index *[1 << 10]uint16, patterns *pattern, data *byte, found int, masks *uint64, blocks *int) (kept int)
+TEXT ·sift(SB), NOSPLIT, $0-56
+	MOVQ  index+0(FP), DI
+	MOVQ  patterns+8(FP), DX
+	MOVQ  data+16(FP), SI
+	MOVQ  masks+32(FP), R8
+	MOVQ  blocks+40(FP), R9
+	XORQ  R10, R10 // R10: the block
+	XORQ  R11, R11 // R11: kept
+	JMP   test
+
+	PCALIGN $32
+sift:
+	MOVQ (R9)(R10*8), BX
+	MOVQ (R8)(R10*8), AX
+	XORL R14, R14    // R14: those of its places that are kept
+	MOVQ BX, (R9)(R11*8)
+	SHLQ $6, BX
+	ADDQ SI, BX
+pair:
+	TZCNTQ AX, R12
+	BLSRQ  AX, CX
+	TZCNTQ CX, R13   // 64 if there is no second place
+	BLSRQ  CX, CX    // CX: the rest of them
+	XORQ   CX, AX    // AX: the pair
+	PROBE(R12)
+	PROBE(R13)
+	ORL    R13, R12
+	NEGQ   R12
+	ANDQ   R12, AX
+	ORQ    AX, R14
+	MOVQ   CX, AX
+	TESTQ  CX, CX
+	JNZ    pair
+	MOVQ   R14, (R8)(R11*8)
+	NEGQ   R14       // carries unless 0
+	ADCQ   $0, R11
+	INCQ   R10
+test:
+	CMPQ R10, found+24(FP)
+	JLT  sift
+	MOVQ R11, kept+48(FP)
+	RET

@@ -1,0 +1,22 @@
+//go:build !purego
+
+package anchor
+
+import (
+	"testing"
+
+	"golang.org/x/sys/cpu"
+)
+
+// The tests compare two searches only where there are two.
+func TestChoiceOfSearch(t *testing.T) {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasBMI1 {
+		t.Skip("no AVX2")
+	}
+	if New(kernelAnchors...).teddy == nil {
+		t.Error("anchors of ASCII are not searched with AVX2")
+	}
+	if New("abcd", "\x80\x81\x82\x83").teddy != nil {
+		t.Error("an anchor without ASCII is searched with AVX2")
+	}
+}
