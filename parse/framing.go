@@ -35,7 +35,17 @@ type lastLine struct {
 }
 
 func (l *lastLine) of(ln *line) {
-	*l = lastLine{ln.no, ln.framed, ln.hasBoot, ln.boot, ln.wall, ln.host, ln.caller}
+	l.no, l.framed, l.hasBoot, l.boot = ln.no, ln.framed, ln.hasBoot, ln.boot
+	set(&l.wall, ln.wall)
+	set(&l.host, ln.host)
+	set(&l.caller, ln.caller)
+}
+
+// set is *to = s, without a write barrier where that changes nothing.
+func set(to *string, s string) {
+	if *to != s {
+		*to = s
+	}
 }
 
 // framing is one way to wrap lines. The table is what Result.Framing names
@@ -380,20 +390,20 @@ func (ln *line) wrapper(k int, t string) bool {
 		if t[0] == '<' {
 			return len(t) > 3 && t[2] == '>' && t[3] == '[' && stampAhead(t[3:])
 		}
-		_, r := field(t)
-		return strings.HasPrefix(r, " kernel: ")
+		i := strings.IndexByte(t, ' ')
+		return i > 0 && strings.HasPrefix(t[i:], " kernel: ") && strings.IndexByte(t[:i], '\t') < 0
 	}
 	return false
 }
 
 // stampAhead recognises printk's "[   12.345678]" at the start of s.
 func stampAhead(s string) bool {
-	_, n := readSeconds(trimLeft(s[1:]))
-	if n < 8 {
+	t := trimLeft(s[1:])
+	if t == "" || !isDigit(t[0]) {
 		return false
 	}
-	r := trimLeft(s[1:])[n:]
-	return r != "" && r[0] == ']' && trimLeft(s[1:])[n-7] == '.'
+	_, n := readSeconds(t)
+	return n >= 8 && n < len(t) && t[n] == ']' && t[n-7] == '.'
 }
 
 // bootLine reads journalctl's "-- Boot 0123...f --" and "-- Reboot --".
@@ -734,6 +744,11 @@ func readSeconds(s string) (sec float64, n int) {
 		return 0, 0
 	}
 	i++
+	if len(s) > i+6 && !isDigit(s[i+6]) {
+		if us, ok := micros(s[i : i+6]); ok {
+			return float64(whole*1e6+us) / 1e6, i + 6
+		}
+	}
 	start, scale := i, int64(1)
 	for i < len(s) && i-start < 9 && isDigit(s[i]) {
 		if i-start < 6 {
@@ -745,6 +760,17 @@ func readSeconds(s string) (sec float64, n int) {
 		return 0, 0
 	}
 	return float64(whole*scale+frac) / float64(scale), i
+}
+
+// micros reads the six digits of printk's stamp.
+func micros(s string) (n int64, ok bool) {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
 }
 
 // level reads "<4>" and RFC 5424's "<4>1 2024-...". Only facility 0 is the
