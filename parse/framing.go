@@ -762,6 +762,15 @@ func readSeconds(s string) (sec float64, n int) {
 	return float64(whole*scale+frac) / float64(scale), i
 }
 
+// hasSeconds tells whether readSeconds reads the start of s.
+func hasSeconds(s string) bool {
+	i := 0
+	for i < len(s) && i < 10 && isDigit(s[i]) {
+		i++
+	}
+	return i > 0 && i+2 < len(s) && s[i] == '.' && isDigit(s[i+1]) && isDigit(s[i+2])
+}
+
 // micros reads the six digits of printk's stamp.
 func micros(s string) (n int64, ok bool) {
 	for i := range len(s) {
@@ -928,10 +937,8 @@ func (ln *line) syslog(s string, kind int) (int, string, bool) {
 }
 
 func journalOr(kind int, rest string) int {
-	if t := trimLeft(rest); t != "" && t[0] == '[' {
-		if _, n := readSeconds(trimLeft(t[1:])); n > 0 {
-			return kind
-		}
+	if t := trimLeft(rest); t != "" && t[0] == '[' && hasSeconds(trimLeft(t[1:])) {
+		return kind
 	}
 	return frameJournal
 }
@@ -1096,15 +1103,44 @@ func unescape(s string) string {
 }
 
 func month(s string) int {
-	const names = "JanFebMarAprMayJunJulAugSepOctNovDec"
 	if len(s) < 3 {
 		return 0
 	}
-	i := strings.Index(names, s[:3])
-	if i < 0 || i%3 != 0 {
-		return 0
+	switch s[:3] {
+	case "Jan":
+		return 1
+	case "Feb":
+		return 2
+	case "Mar":
+		return 3
+	case "Apr":
+		return 4
+	case "May":
+		return 5
+	case "Jun":
+		return 6
+	case "Jul":
+		return 7
+	case "Aug":
+		return 8
+	case "Sep":
+		return 9
+	case "Oct":
+		return 10
+	case "Nov":
+		return 11
+	case "Dec":
+		return 12
 	}
-	return i/3 + 1
+	return 0
+}
+
+// wall is normalWall: many records bear one wall clock.
+func (p *parser) wall(s string) string {
+	if w := &p.lastWall; w.raw != s {
+		w.raw, w.normal = s, normalWall(s)
+	}
+	return p.lastWall.normal
 }
 
 // normalWall writes a wall clock as RFC 3339, as far as the log tells: no
