@@ -689,8 +689,8 @@ func (ln *line) bracket(s string, outer int) (int, string, bool) {
 		ln.stamped = true
 		return frameReltime, ln.callerID(s[i+n+2:]), true
 	case i == 1 && (isAlpha(c) || c >= 0x80):
-		j := strings.IndexByte(s, ']')
-		if j < 10 || j > 48 {
+		j := strings.IndexByte(s[:min(len(s), 49)], ']') // bare asks this of every '[' of a line
+		if j < 10 {
 			return 0, s, false
 		}
 		in := s[1:j]
