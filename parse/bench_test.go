@@ -167,6 +167,37 @@ func BenchmarkReadKept(b *testing.B) {
 	runtime.KeepAlive(log)
 }
 
+// BenchmarkLongLine reads one line of one pattern. What a byte costs must not
+// depend on the length of the line.
+func BenchmarkLongLine(b *testing.B) {
+	for _, p := range []struct{ name, before, pattern string }{
+		{"brackets", "", "["},
+		{"dates", "{\"MESSAGE\":\"a\"}\nx ", "[a "},
+		{"stamps", "x ", "[    1.000000] "},
+		{"blanks", "x", " "},
+		{"offsets", "[    1.000000] ", "+0x"},
+		{"frames", "[    1.000000] ", "foo+0x1/0x2 "},
+		{"addresses", "[    1.000000] ", "[<ffffffff81000000>] "},
+		{"tags", "&lt;", "<br"},
+		{"quotes", "", ">"},
+		{"escapes", "Mar 10 11:19:17 web kernel: ", "#012"},
+		{"parentheses", "foo ", "("},
+		{"places", "foo ", "x.c:1 "},
+	} {
+		for _, n := range []int{64 << 10, 1 << 20} {
+			b.Run(fmt.Sprintf("%s/%dKiB", p.name, n>>10), func(b *testing.B) {
+				log := p.before + strings.Repeat(p.pattern, n/len(p.pattern)) + "\n"
+				b.SetBytes(int64(len(log)))
+				for b.Loop() {
+					if _, err := Read(strings.NewReader(log), Options{MaxLine: 2 << 20, whole: true}, func(Event) {}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 func BenchmarkParseFrame(b *testing.B) {
 	for _, bm := range []struct{ name, line string }{
 		{"address", " [<ffffffff8110a9c1>] mem_cgroup_handle_oom+0x241/0x3b0"},

@@ -111,7 +111,7 @@ func (p *parser) bootDue(e Event) Event {
 		}
 	} else if b.due != nil && e.Head().Span.First >= b.due.Span.First {
 		m := b.due.Head()
-		m.Stamp.Wall, m.End.Wall = normalWall(m.Stamp.Wall), normalWall(m.End.Wall)
+		m.Stamp.Wall, m.End.Wall = p.wall(m.Stamp.Wall), p.wall(m.End.Wall)
 		p.events++
 		p.emit(b.due)
 	} else {

@@ -35,7 +35,17 @@ type lastLine struct {
 }
 
 func (l *lastLine) of(ln *line) {
-	*l = lastLine{ln.no, ln.framed, ln.hasBoot, ln.boot, ln.wall, ln.host, ln.caller}
+	l.no, l.framed, l.hasBoot, l.boot = ln.no, ln.framed, ln.hasBoot, ln.boot
+	set(&l.wall, ln.wall)
+	set(&l.host, ln.host)
+	set(&l.caller, ln.caller)
+}
+
+// set is *to = s, without a write barrier where that changes nothing.
+func set(to *string, s string) {
+	if *to != s {
+		*to = s
+	}
 }
 
 // framing is one way to wrap lines. The table is what Result.Framing names
@@ -380,20 +390,20 @@ func (ln *line) wrapper(k int, t string) bool {
 		if t[0] == '<' {
 			return len(t) > 3 && t[2] == '>' && t[3] == '[' && stampAhead(t[3:])
 		}
-		_, r := field(t)
-		return strings.HasPrefix(r, " kernel: ")
+		i := strings.IndexByte(t, ' ')
+		return i > 0 && strings.HasPrefix(t[i:], " kernel: ") && strings.IndexByte(t[:i], '\t') < 0
 	}
 	return false
 }
 
 // stampAhead recognises printk's "[   12.345678]" at the start of s.
 func stampAhead(s string) bool {
-	_, n := readSeconds(trimLeft(s[1:]))
-	if n < 8 {
+	t := trimLeft(s[1:])
+	if t == "" || !isDigit(t[0]) {
 		return false
 	}
-	r := trimLeft(s[1:])[n:]
-	return r != "" && r[0] == ']' && trimLeft(s[1:])[n-7] == '.'
+	_, n := readSeconds(t)
+	return n >= 8 && n < len(t) && t[n] == ']' && t[n-7] == '.'
 }
 
 // bootLine reads journalctl's "-- Boot 0123...f --" and "-- Reboot --".
@@ -679,8 +689,8 @@ func (ln *line) bracket(s string, outer int) (int, string, bool) {
 		ln.stamped = true
 		return frameReltime, ln.callerID(s[i+n+2:]), true
 	case i == 1 && (isAlpha(c) || c >= 0x80):
-		j := strings.IndexByte(s, ']')
-		if j < 10 || j > 48 {
+		j := strings.IndexByte(s[:min(len(s), 49)], ']') // bare asks this of every '[' of a line
+		if j < 10 {
 			return 0, s, false
 		}
 		in := s[1:j]
@@ -734,6 +744,11 @@ func readSeconds(s string) (sec float64, n int) {
 		return 0, 0
 	}
 	i++
+	if len(s) > i+6 && !isDigit(s[i+6]) {
+		if us, ok := micros(s[i : i+6]); ok {
+			return float64(whole*1e6+us) / 1e6, i + 6
+		}
+	}
 	start, scale := i, int64(1)
 	for i < len(s) && i-start < 9 && isDigit(s[i]) {
 		if i-start < 6 {
@@ -745,6 +760,26 @@ func readSeconds(s string) (sec float64, n int) {
 		return 0, 0
 	}
 	return float64(whole*scale+frac) / float64(scale), i
+}
+
+// hasSeconds tells whether readSeconds reads the start of s.
+func hasSeconds(s string) bool {
+	i := 0
+	for i < len(s) && i < 10 && isDigit(s[i]) {
+		i++
+	}
+	return i > 0 && i+2 < len(s) && s[i] == '.' && isDigit(s[i+1]) && isDigit(s[i+2])
+}
+
+// micros reads the six digits of printk's stamp.
+func micros(s string) (n int64, ok bool) {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
 }
 
 // level reads "<4>" and RFC 5424's "<4>1 2024-...". Only facility 0 is the
@@ -902,10 +937,8 @@ func (ln *line) syslog(s string, kind int) (int, string, bool) {
 }
 
 func journalOr(kind int, rest string) int {
-	if t := trimLeft(rest); t != "" && t[0] == '[' {
-		if _, n := readSeconds(trimLeft(t[1:])); n > 0 {
-			return kind
-		}
+	if t := trimLeft(rest); t != "" && t[0] == '[' && hasSeconds(trimLeft(t[1:])) {
+		return kind
 	}
 	return frameJournal
 }
@@ -1070,15 +1103,44 @@ func unescape(s string) string {
 }
 
 func month(s string) int {
-	const names = "JanFebMarAprMayJunJulAugSepOctNovDec"
 	if len(s) < 3 {
 		return 0
 	}
-	i := strings.Index(names, s[:3])
-	if i < 0 || i%3 != 0 {
-		return 0
+	switch s[:3] {
+	case "Jan":
+		return 1
+	case "Feb":
+		return 2
+	case "Mar":
+		return 3
+	case "Apr":
+		return 4
+	case "May":
+		return 5
+	case "Jun":
+		return 6
+	case "Jul":
+		return 7
+	case "Aug":
+		return 8
+	case "Sep":
+		return 9
+	case "Oct":
+		return 10
+	case "Nov":
+		return 11
+	case "Dec":
+		return 12
 	}
-	return i/3 + 1
+	return 0
+}
+
+// wall is normalWall: many records bear one wall clock.
+func (p *parser) wall(s string) string {
+	if w := &p.lastWall; w.raw != s {
+		w.raw, w.normal = s, normalWall(s)
+	}
+	return p.lastWall.normal
 }
 
 // normalWall writes a wall clock as RFC 3339, as far as the log tells: no

@@ -171,12 +171,12 @@ func startsTrace(s string) bool {
 		return false
 	}
 	for j := i; ; {
-		k := strings.Index(s[j:], " [")
+		k := strings.IndexByte(s[j:], '[')
 		if k < 0 {
 			break
 		}
-		j += k + 2
-		if j+4 < len(s) && isDigit(s[j]) && isDigit(s[j+1]) && isDigit(s[j+2]) {
+		j += k + 1
+		if s[j-2] == ' ' && j+4 < len(s) && isDigit(s[j]) && isDigit(s[j+1]) && isDigit(s[j+2]) {
 			r, ok := scanRow(s)
 			return ok && r.timed
 		}

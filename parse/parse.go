@@ -76,6 +76,8 @@ type parser struct {
 	frames    [][]Frame   // buffers, see addFrame
 	freeOOM   *oomBuf
 
+	lastWall struct{ raw, normal string } // see wall
+
 	boots    map[string]*bootState // by host
 	bootHost *bootState            // of the last line
 	bootName string
@@ -115,7 +117,7 @@ func (p *parser) diag(no int, severity, code, msg string) {
 
 func (p *parser) send(e Event) {
 	m := e.Head()
-	m.Stamp.Wall, m.End.Wall = normalWall(m.Stamp.Wall), normalWall(m.End.Wall)
+	m.Stamp.Wall, m.End.Wall = p.wall(m.Stamp.Wall), p.wall(m.End.Wall)
 	m.Host, m.Caller = p.name(m.Host), p.name(m.Caller)
 	if p.boots != nil {
 		if e = p.bootDue(e); e == nil {

@@ -100,6 +100,18 @@ func (fr *framer) release(yield func(*line)) {
 	}
 }
 
+// mayWrap has the last bytes and the first ones of lines that wrapped looks at;
+// most lines of records have neither.
+var mayWrap = func() (t struct{ last, first [256]bool }) {
+	for _, c := range []byte(")]d:krenst,B.[0123456789") {
+		t.last[c] = true
+	}
+	for _, c := range []byte("tIoCP") {
+		t.first[c] = true
+	}
+	return t
+}()
+
 // wrapped tells whether a line ends where no line of the kernel ends.
 func wrapped(s string) bool {
 	n := len(s)
@@ -109,64 +121,51 @@ func wrapped(s string) bool {
 	if n < 4 {
 		return false
 	}
-	c := s[n-1]
-	if c == ')' || c == ']' || c == 'f' { // how most lines of traces end
-		if c == ']' && s[n-2] == '>' {
-			return strings.Contains(s, "}, at: [<") || strings.Contains(s, "}-{") && strings.Contains(s, ", at: [<")
-		}
-		if c != ')' || !strings.Contains(s, "Killed process ") {
-			return false
-		}
-		return !strings.Contains(s, "total-vm")
-	}
 	s = s[:n]
-	switch c {
+	return mayWrap.last[s[n-1]] && wrappedEnd(s) || wrappedHead(s)
+}
+
+// wrappedEnd looks at the end of a line.
+func wrappedEnd(s string) bool {
+	switch c := s[len(s)-1]; c {
+	case ')':
+		return strings.Contains(s, "Killed process ") && !strings.Contains(s, "total-vm")
+	case ']':
+		return s[len(s)-2] == '>' && (strings.Contains(s, "}, at: [<") || strings.Contains(s, "}-{") && strings.Contains(s, ", at: [<"))
 	case 'd':
-		if strings.HasSuffix(s, " invoked") || strings.HasSuffix(s, " blocked") || strings.HasSuffix(s, "out of memory: Killed") {
-			return true
-		}
+		return strings.HasSuffix(s, " invoked") || strings.HasSuffix(s, " blocked") || strings.HasSuffix(s, "out of memory: Killed")
 	case ':':
-		if strings.HasSuffix(s, " oom-killer:") || strings.HasSuffix(s, "ainted:") {
-			return true
-		}
+		return strings.HasSuffix(s, " oom-killer:") || strings.HasSuffix(s, "ainted:")
 	case 'k':
-		if strings.HasSuffix(s, "INFO: task") {
-			return true
-		}
+		return strings.HasSuffix(s, "INFO: task")
 	case 'r':
-		if strings.HasSuffix(s, " blocked for") || strings.HasSuffix(s, "invoked oom-killer") {
-			return true
-		}
+		return strings.HasSuffix(s, " blocked for") || strings.HasSuffix(s, "invoked oom-killer")
 	case 'e':
-		if strings.HasSuffix(s, " blocked for more") {
-			return true
-		}
+		return strings.HasSuffix(s, " blocked for more")
 	case 'n':
-		if strings.HasSuffix(s, " for more than") {
-			return true
-		}
+		return strings.HasSuffix(s, " for more than")
 	case 's':
-		if strings.HasSuffix(s, "Killed process") {
-			return true
-		}
+		return strings.HasSuffix(s, "Killed process")
 	case 't':
-		if strings.HasSuffix(s, " Not") {
-			return true
-		}
+		return strings.HasSuffix(s, " Not")
 	case ',':
-		if strings.Contains(s, " oom-killer: gfp_mask=") || strings.Contains(s, "Killed process ") {
-			return true
-		}
+		return strings.Contains(s, " oom-killer: gfp_mask=") || strings.Contains(s, "Killed process ")
 	case 'B':
-		if strings.HasSuffix(s, "kB") && strings.Contains(s, "memory: usage ") && !strings.Contains(s, "limit ") {
-			return true
-		}
+		return strings.HasSuffix(s, "kB") && strings.Contains(s, "memory: usage ") && !strings.Contains(s, "limit ")
+	default: // a digit, '.', '['
+		return openStamp(s)
 	}
-	if (isDigit(c) || c == '.' || c == '[') && openStamp(s) {
-		return true
-	}
+}
+
+// wrappedHead looks at the begin of a line that something has to follow on. Most
+// lines of traces end in one of three bytes, and are none.
+func wrappedHead(s string) bool {
+	c := s[len(s)-1]
 	for s[0] == ' ' {
 		s = s[1:]
+	}
+	if !mayWrap.first[s[0]] || c == ')' || c == ']' || c == 'f' {
+		return false
 	}
 	switch s[0] {
 	case 't':

@@ -10,6 +10,16 @@ type openTask struct {
 	torn bool // "task:X state:D" without pid: the rest comes as a line of its own
 }
 
+// newTask allocates both parts of an openTask at once.
+func newTask() *openTask {
+	t := &struct {
+		openTask
+		task Task
+	}{}
+	t.Task = &t.task
+	return &t.openTask
+}
+
 // takeTask reads sched_show_task's header (5.9 ->):
 //
 //	task:java            state:D stack:    0 pid: 3062 ppid:  2950 flags:0x00000002
@@ -26,10 +36,11 @@ func (a *assembler) takeTask(ln *line, s string) bool {
 		return false
 	}
 	rest := body[i+7:]
-	t := &openTask{Task: &Task{Comm: keep(trimRight(body[:i])), State: rest[0]}}
-	if !isAlpha(t.State) {
+	if !isAlpha(rest[0]) {
 		return false
 	}
+	t := newTask()
+	t.Comm, t.State = a.p.name(trimRight(body[:i])), rest[0]
 	a.openTask(ln, t, rest[1:])
 	return true
 }
@@ -141,10 +152,10 @@ func (a *assembler) takeRow(ln *line, s string) bool {
 	if !ok1 || !ok2 || !ok3 {
 		return false
 	}
-	t := &openTask{Task: &Task{Pid: pid, HasPid: true, Ppid: ppid, HasPpid: true}}
 	r = trimRight(r)
+	running := false
 	if p, ok := strings.CutSuffix(r, "running task"); ok {
-		t.Running, r = true, trimRight(p)
+		running, r = true, trimRight(p)
 	} else if p, w := lastField(r); len(w) == 16 || len(w) == 8 {
 		if _, rest, ok := leadHex(w); ok && rest == "" {
 			r = trimRight(p)
@@ -153,8 +164,9 @@ func (a *assembler) takeRow(ln *line, s string) bool {
 	if len(r) < 3 || r[len(r)-2] != ' ' || strings.IndexByte("RSDTtXZxKWPNI", r[len(r)-1]) < 0 {
 		return false
 	}
-	t.State = r[len(r)-1]
-	t.Comm = keep(trimRight(r[:len(r)-2]))
+	t := newTask()
+	t.Pid, t.HasPid, t.Ppid, t.HasPpid, t.Running = pid, true, ppid, true, running
+	t.State, t.Comm = r[len(r)-1], a.p.name(trimRight(r[:len(r)-2]))
 	a.openTask(ln, t, "")
 	t.torn = false
 	return true
@@ -210,7 +222,8 @@ func (a *assembler) takeHeader(ln *line, s string) bool {
 	if a.oom != nil && a.oom.Trace == nil {
 		a.oom.Damaged = true
 	}
-	t := &openTask{Task: &Task{Source: SourceCallTrace, Pid: pid, HasPid: true, Comm: keep(comm), Release: keep(release)}}
+	t := newTask()
+	t.Source, t.Pid, t.HasPid, t.Comm, t.Release = SourceCallTrace, pid, true, a.p.name(comm), a.p.name(release)
 	if nmi {
 		t.Source = SourceNMI
 	}
