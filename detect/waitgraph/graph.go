@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/graph/topo"
 
 	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/parse"
 	"github.com/oomtrace/oomtrace/stacks"
 )
 
@@ -266,7 +267,7 @@ func Build(snap *stacks.Snapshot, opt Options) *Graph {
 	g := &Graph{Snap: snap, Model: opt.Model, views: make(map[*stacks.Task]*View, len(snap.Tasks)), nodes: map[string]*Node{}, edges: map[edgeKey]*Edge{}}
 	g.Version, _ = lockmodel.ParseVersion(snap.Release)
 	g.dec = decoder{model: opt.Model, version: g.Version, known: map[reading]*Reading{}}
-	b := &builder{Graph: g, opt: opt}
+	b := &builder{Graph: g, opt: opt, tables: map[*parse.OOM]*table{}, victimsOf: map[*stacks.Task][]*Victim{}, writing: map[conflict][]*View{}}
 	b.view()
 	b.episodes()
 	b.chargers()

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/oomtrace/oomtrace/parse"
 	"github.com/oomtrace/oomtrace/stacks"
 )
 
@@ -84,27 +83,28 @@ func oomLabel(memcg string) string {
 // onlyOpenEpisode joins a sleeper without a report of its own: by its group,
 // by the task table, or because there is only one open memcg OOM.
 func (b *builder) onlyOpenEpisode(t *stacks.Task) *Episode {
-	var open []*Episode
-	for _, e := range b.Episodes {
-		if e.Scope != "memcg" && e.Scope != "" || e.Resolved() {
-			continue
+	if !b.openKnown {
+		b.openKnown = true
+		for _, e := range b.Episodes {
+			if (e.Scope == "memcg" || e.Scope == "") && !e.Resolved() {
+				b.open = append(b.open, e)
+			}
 		}
+	}
+	var some *Episode
+	more := false
+	for _, e := range b.open {
 		// A pasted stack without a pid belongs to its own paste.
 		if !t.HasPid && len(e.Reports) > 0 && e.Reports[0].Span.Input != t.Sightings[0].Span.Input {
 			continue
 		}
-		if t.Memcg != "" && e.Memcg != "" && t.Memcg == e.Memcg {
+		if t.Memcg != "" && e.Memcg != "" && t.Memcg == e.Memcg || t.HasPid && e.lists(t.Pid) {
 			return e
 		}
-		for _, r := range e.Reports {
-			if slices.ContainsFunc(r.Candidates, func(c parse.Candidate) bool { return c.Pid == t.Pid && t.HasPid }) {
-				return e
-			}
-		}
-		open = append(open, e)
+		some, more = e, some != nil
 	}
-	if len(open) == 1 && (t.Memcg == "" || open[0].Memcg == "") {
-		return open[0]
+	if some != nil && !more && (t.Memcg == "" || some.Memcg == "") {
+		return some
 	}
 	return nil
 }
