@@ -121,8 +121,10 @@ func addTexts(c *stacks.Collector, incs []report.Incident) {
 func addLog(sources []Source, incs []report.Incident) {
 	need := make([]map[int]string, len(sources))
 	last := make([]int, len(sources))
+	context := make([][]report.Ref, len(incs))
 	for i := range incs {
-		for _, r := range detect.Context(&incs[i]) {
+		context[i] = detect.Context(&incs[i])
+		for _, r := range context[i] {
 			if need[r.Input] == nil {
 				need[r.Input] = map[int]string{}
 			}
@@ -136,7 +138,7 @@ func addLog(sources []Source, incs []report.Incident) {
 		}
 	}
 	for i := range incs {
-		for _, r := range detect.Context(&incs[i]) {
+		for _, r := range context[i] {
 			if text := need[r.Input][r.Line]; text != "" {
 				incs[i].Log = append(incs[i].Log, report.LogLine{Input: r.Input, Line: r.Line, Text: text})
 			}

@@ -186,7 +186,7 @@ func groupName(e *waitgraph.Episode) string {
 func (inc *Incident) finding(d *Detector, f *Found) report.Finding {
 	out := report.Finding{
 		Rule: d.ID, Verdict: f.Verdict, Confidence: f.Confidence.String(), Summary: f.Summary, Explanation: notNil(f.Explanation),
-		Tasks: []int{}, TaskIDs: []string{}, Evidence: []report.Evidence{}, Fixes: []report.Fix{},
+		Tasks: make([]int, 0, len(f.Tasks)), TaskIDs: make([]string, 0, len(f.Tasks)), Evidence: make([]report.Evidence, 0, len(f.Evidence)), Fixes: []report.Fix{},
 		Actions: notNil(d.Actions), Collect: notNil(d.Collect),
 	}
 	if f.Actions != nil {
@@ -225,18 +225,26 @@ func (inc *Incident) finding(d *Detector, f *Found) report.Finding {
 
 func (inc *Incident) ooms(e *waitgraph.Episode) []report.OOM {
 	var out []report.OOM
+	of := map[*parse.OOM][]report.Victim{}
+	for _, v := range e.Victims {
+		o := v.Kill.Report
+		if o == nil { // a kill after the report (oom.group) belongs to the last report before it
+			o = inc.lastBefore(e, v)
+		}
+		of[o] = append(of[o], victim(v))
+	}
 	for _, o := range e.Reports {
-		out = append(out, inc.oom(e, o))
+		x := inc.oom(o)
+		x.Victims = append(x.Victims, of[o]...)
+		out = append(out, x)
 	}
 	// Kills that no report precedes (rate limit) are an OOM of their own.
 	if len(e.Reports) == 0 {
 		for _, k := range e.Kills {
 			x := report.OOM{Scope: optional(e.Scope), Trigger: "unknown", Memory: []report.Stat{}, Candidates: []report.Candidate{}, Victims: []report.Victim{},
 				Input: k.Span.Input, Line: k.Span.First, BootS: boot(k.Stamp)}
-			for _, v := range e.Victims {
-				if v.Kill == k {
-					x.Victims = append(x.Victims, victim(v))
-				}
+			if i := slices.IndexFunc(e.Victims, func(v *waitgraph.Victim) bool { return v.Kill == k }); i >= 0 {
+				x.Victims = append(x.Victims, victim(e.Victims[i]))
 			}
 			out = append(out, x)
 		}
@@ -244,7 +252,7 @@ func (inc *Incident) ooms(e *waitgraph.Episode) []report.OOM {
 	return out
 }
 
-func (inc *Incident) oom(e *waitgraph.Episode, o *parse.OOM) report.OOM {
+func (inc *Incident) oom(o *parse.OOM) report.OOM {
 	out := report.OOM{
 		Scope: optional(o.Scope), Memcg: optional(o.Memcg), TaskMemcg: optional(o.TaskMemcg), Invoker: report.TaskRef{Comm: optional(o.InvokerComm)},
 		GFPMask: optional(o.GFPMask), Trigger: trigger(o), Memory: []report.Stat{}, Candidates: []report.Candidate{}, Victims: []report.Victim{},
@@ -284,12 +292,6 @@ func (inc *Incident) oom(e *waitgraph.Episode, o *parse.OOM) report.OOM {
 			rc.OOMScoreAdj = &adj
 		}
 		out.Candidates = append(out.Candidates, rc)
-	}
-	for _, v := range e.Victims {
-		// A kill after the report (oom.group) belongs to the last report before it.
-		if v.Kill.Report == o || v.Kill.Report == nil && inc.lastBefore(e, v) == o {
-			out.Victims = append(out.Victims, victim(v))
-		}
 	}
 	return out
 }
@@ -366,7 +368,7 @@ func (inc *Incident) stack(t *stacks.Task, s *stacks.Sighting) []report.Frame {
 }
 
 func (inc *Incident) task(t *stacks.Task) report.Task {
-	out := report.Task{ID: t.ID, Comm: optional(t.Comm), Label: optional(t.Label), Role: inc.role(t), Memcg: optional(t.Memcg), Holds: []string{}, Stack: []report.Frame{},
+	out := report.Task{ID: t.ID, Comm: inc.text(t.Comm), Label: inc.text(t.Label), Role: inc.role(t), Memcg: inc.text(t.Memcg), Holds: []string{}, Stack: []report.Frame{},
 		Evidence: []report.Ref{}, Sightings: len(t.Sightings)}
 	if t.HasPid {
 		out.Pid = &t.Pid
@@ -375,7 +377,7 @@ func (inc *Incident) task(t *stacks.Task) report.Task {
 		out.Tgid = &t.Tgid
 	}
 	if s := t.LastState(); s != 0 {
-		out.State = optional(string(rune(s)))
+		out.State = inc.text(string(rune(s)))
 	}
 	if t.BlockedS > 0 {
 		out.BlockedS = &t.BlockedS
@@ -392,12 +394,12 @@ func (inc *Incident) task(t *stacks.Task) report.Task {
 	if s == nil {
 		if len(t.Sightings) > 0 {
 			last := t.Sightings[len(t.Sightings)-1]
-			out.StackSource = optional(sourceName(last.Source))
+			out.StackSource = inc.text(sourceName(last.Source))
 			out.Evidence = append(out.Evidence, report.Ref{Input: last.Span.Input, Line: last.Span.First})
 		}
 		return out
 	}
-	out.StackSource = optional(sourceName(s.Source))
+	out.StackSource = inc.text(sourceName(s.Source))
 	out.Evidence = append(out.Evidence, report.Ref{Input: s.Span.Input, Line: s.Span.First})
 	if v := inc.Graph.View(t); v != nil {
 		for _, h := range v.Holds {
@@ -448,10 +450,16 @@ func sourceName(s parse.Source) string {
 
 // role is what a task is in the incident, the most telling one.
 func (inc *Incident) role(t *stacks.Task) string {
-	for _, v := range inc.Victims() {
-		if slices.Contains(v.Threads, t) {
-			return "victim"
+	if inc.killed == nil {
+		inc.killed = map[*stacks.Task]bool{}
+		for _, v := range inc.Victims() {
+			for _, t := range v.Threads {
+				inc.killed[t] = true
+			}
 		}
+	}
+	if inc.killed[t] {
+		return "victim"
 	}
 	n := inc.Graph.Node(t.ID)
 	invoker := slices.ContainsFunc(t.Sightings, func(s *stacks.Sighting) bool { return s.Report != nil })
@@ -482,14 +490,18 @@ func (inc *Incident) role(t *stacks.Task) string {
 }
 
 func (inc *Incident) graph() report.WaitGraph {
-	out := report.WaitGraph{Nodes: []report.Node{}, Edges: []report.Edge{}, Cycles: [][]string{}}
+	out := report.WaitGraph{Nodes: make([]report.Node, 0, len(inc.Nodes)), Edges: make([]report.Edge, 0, len(inc.Edges)), Cycles: [][]string{}}
 	for _, n := range inc.Nodes {
-		out.Nodes = append(out.Nodes, report.Node{ID: n.ID, Kind: n.Kind, Class: optional(n.Class), Address: optional(n.Address), Label: n.Label})
+		out.Nodes = append(out.Nodes, report.Node{ID: n.ID, Kind: n.Kind, Class: inc.text(n.Class), Address: inc.text(n.Address), Label: n.Label})
 	}
+	facts := map[*lockmodel.Fact]*string{}
 	for _, e := range inc.Edges {
-		re := report.Edge{From: e.From.ID, To: e.To.ID, Relation: e.Relation, Mode: optional(e.Mode), Basis: e.Basis, Frame: optional(e.Frame), Why: notNil(e.Why), Ended: e.Ended, Evidence: refs(e.Evidence)}
+		re := report.Edge{From: e.From.ID, To: e.To.ID, Relation: e.Relation, Mode: inc.text(e.Mode), Basis: e.Basis, Frame: inc.text(e.Frame), Why: notNil(e.Why), Ended: e.Ended, Evidence: refs(e.Evidence)}
 		if e.Fact != nil {
-			re.Fact = optional(e.Fact.String())
+			if facts[e.Fact] == nil {
+				facts[e.Fact] = optional(e.Fact.String())
+			}
+			re.Fact = facts[e.Fact]
 		}
 		out.Edges = append(out.Edges, re)
 	}
@@ -508,18 +520,18 @@ func (inc *Incident) when(out *report.Incident) {
 	var first, last *parse.Stamp
 	firstOrder, lastOrder := stacks.Order{}, stacks.Order{}
 	span := report.Span{Input: -1}
-	var metas []*parse.Meta
-	take := func(m *parse.Meta) {
-		metas = append(metas, m)
-		o := inc.Snap.Order(m)
+	ends := map[int]int{} // the last line in each input
+	at := func(o stacks.Order, s parse.Span, begin, end *parse.Stamp) {
+		ends[s.Input] = max(ends[s.Input], s.Last)
 		if first == nil || firstOrder.After(o) {
-			first, firstOrder = &m.Stamp, o
-			span.Input, span.FirstLine = m.Span.Input, m.Span.First
+			first, firstOrder = begin, o
+			span.Input, span.FirstLine = s.Input, s.First
 		}
 		if last == nil || o.After(lastOrder) {
-			last, lastOrder = &m.End, o
+			last, lastOrder = end, o
 		}
 	}
+	take := func(m *parse.Meta) { at(inc.Snap.Order(m), m.Span, &m.Stamp, &m.End) }
 	for _, e := range inc.Episodes {
 		for _, o := range e.Reports {
 			take(&o.Meta)
@@ -528,23 +540,19 @@ func (inc *Incident) when(out *report.Incident) {
 			take(&k.Meta)
 		}
 		for _, v := range e.Victims {
-			for _, r := range inc.Snap.Reaps {
-				if r.Pid == v.Kill.Pid {
-					take(&r.Meta)
-				}
+			for _, r := range inc.Snap.Reaped(v.Kill.Pid) {
+				take(&r.Meta)
 			}
 		}
 	}
-	pids := map[int]bool{}
 	for _, t := range inc.Tasks {
-		pids[t.Pid] = pids[t.Pid] || t.HasPid
 		for _, s := range t.Sightings {
-			take(&parse.Meta{Span: s.Span, Stamp: s.Stamp, End: s.Stamp, Seq: s.Order.Line})
+			at(inc.Snap.Order(&parse.Meta{Span: s.Span, Stamp: s.Stamp, Seq: s.Order.Line}), s.Span, &s.Stamp, &s.Stamp)
 		}
-	}
-	for _, h := range inc.Snap.Hung {
-		if pids[h.Pid] {
-			take(&h.Meta)
+		if t.HungReports > 0 {
+			for _, h := range inc.Snap.HungReports(t.Pid) {
+				take(&h.Meta)
+			}
 		}
 	}
 	if first == nil {
@@ -554,12 +562,7 @@ func (inc *Incident) when(out *report.Incident) {
 	out.Time = report.Time{FirstBootS: boot(*first), LastBootS: boot(*last), FirstWall: optional(first.Wall), LastWall: optional(last.Wall)}
 	// The span covers the first input only; the evidence of the others has
 	// its own references.
-	span.LastLine = span.FirstLine
-	for _, m := range metas {
-		if m.Span.Input == span.Input {
-			span.LastLine = max(span.LastLine, m.Span.Last)
-		}
-	}
+	span.LastLine = max(span.FirstLine, ends[span.Input])
 	out.Span = span
 }
 
@@ -582,8 +585,10 @@ func (inc *Incident) signature(rule string, lead *Found, verdict string) string 
 		}
 	} else {
 		var edges []string
+		seen := map[[2]string]bool{}
 		for _, e := range inc.Edges {
-			if e.To.Kind != "task" {
+			if k := [2]string{e.To.Class, e.Frame}; e.To.Kind != "task" && !seen[k] {
+				seen[k] = true
 				edges = append(edges, e.To.Class+" "+lockmodel.Fold(e.Frame))
 				if class == "-" {
 					class = e.To.Class
@@ -607,7 +612,7 @@ func (inc *Incident) signature(rule string, lead *Found, verdict string) string 
 }
 
 func refs(list []waitgraph.Ref) []report.Ref {
-	out := []report.Ref{}
+	out := make([]report.Ref, 0, len(list))
 	for _, r := range list {
 		out = append(out, report.Ref{Input: r.Input, Line: r.Line})
 	}
@@ -626,6 +631,23 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// text is s for the report, nil if it is empty. A report of a large machine has
+// the same few in a hundred thousand places.
+func (inc *Incident) text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	p := inc.texts[s]
+	if p == nil {
+		p = &s
+		if inc.texts == nil {
+			inc.texts = map[string]*string{}
+		}
+		inc.texts[s] = p
+	}
+	return p
 }
 
 func boot(s parse.Stamp) *float64 {

@@ -25,11 +25,23 @@ type Incident struct {
 	Era      Era
 
 	// Past are OOM waits that earlier dumps show and later ones do not.
-	Past []*stacks.Sighting
+	Past []pastWait
 
 	spins []spin // tasks that loop in a charge
 
 	nodes map[*waitgraph.Node]bool
+
+	reports []*parse.OOM
+	victims []*waitgraph.Victim
+	killed  map[*stacks.Task]bool    // threads of victims
+	cycled  map[*waitgraph.Node]bool // on a cycle
+	texts   map[string]*string       // see text
+}
+
+// pastWait is a task in an OOM wait that is over.
+type pastWait struct {
+	task *stacks.Task
+	at   *stacks.Sighting
 }
 
 // Run finds the incidents of one snapshot. The text of their evidence is left
@@ -48,38 +60,30 @@ func Run(g *waitgraph.Graph) []report.Incident {
 // the OOM episodes whose invoker, victim or OOM node is in it; the other
 // episodes are incidents of their own.
 func incidents(g *waitgraph.Graph) []*Incident {
-	parts := components(g)
-	var out []*Incident
-	used := map[*waitgraph.Episode]bool{}
-	for _, nodes := range parts {
-		inc := &Incident{Snap: g.Snap, Graph: g, Nodes: nodes, nodes: map[*waitgraph.Node]bool{}}
+	parts, part := components(g)
+	all := make([]*Incident, len(parts))
+	for i, nodes := range parts {
+		all[i] = &Incident{Snap: g.Snap, Graph: g, Nodes: nodes, nodes: map[*waitgraph.Node]bool{}}
 		for _, n := range nodes {
-			inc.nodes[n] = true
+			all[i].nodes[n] = true
 		}
-		for _, e := range g.Edges {
-			if inc.nodes[e.From] {
-				inc.Edges = append(inc.Edges, e)
-			}
-		}
-		for _, c := range g.Cycles {
-			if inc.nodes[c[0]] {
-				inc.Cycles = append(inc.Cycles, c)
-			}
-		}
-		for _, e := range g.Episodes {
-			if !used[e] && inc.touches(e) {
-				inc.Episodes = append(inc.Episodes, e)
-				used[e] = true
-			}
-		}
-		if !inc.matters() {
-			for _, e := range inc.Episodes {
-				used[e] = false
-			}
-			continue
-		}
-		out = append(out, inc)
 	}
+	for _, e := range g.Edges {
+		inc := all[part[e.From]]
+		inc.Edges = append(inc.Edges, e)
+	}
+	for _, c := range g.Cycles {
+		inc := all[part[c[0]]]
+		inc.Cycles = append(inc.Cycles, c)
+	}
+	used := map[*waitgraph.Episode]bool{}
+	for _, e := range g.Episodes {
+		if i := firstTouched(g, part, e); i >= 0 {
+			all[i].Episodes = append(all[i].Episodes, e)
+			used[e] = true
+		}
+	}
+	out := slices.DeleteFunc(all, func(inc *Incident) bool { return !inc.matters() })
 	for _, e := range g.Episodes {
 		if !used[e] {
 			out = append(out, &Incident{Snap: g.Snap, Graph: g, Episodes: []*waitgraph.Episode{e}, nodes: map[*waitgraph.Node]bool{}})
@@ -89,7 +93,11 @@ func incidents(g *waitgraph.Graph) []*Incident {
 	for _, inc := range out {
 		inc.collectTasks()
 	}
-	slices.SortStableFunc(out, func(a, b *Incident) int { return a.first().Compare(b.first()) })
+	first := make(map[*Incident]stacks.Order, len(out))
+	for _, inc := range out {
+		first[inc] = inc.first()
+	}
+	slices.SortStableFunc(out, func(a, b *Incident) int { return first[a].Compare(first[b]) })
 	return out
 }
 
@@ -100,14 +108,14 @@ func addPast(g *waitgraph.Graph, list []*Incident) []*Incident {
 	for _, tr := range g.Trapped() {
 		now[tr.View.Task] = true
 	}
-	var past []*stacks.Sighting
+	var past []pastWait
 	for _, t := range g.Snap.Tasks {
 		if now[t] {
 			continue
 		}
 		for _, s := range t.Sightings {
 			if k := g.Charge(s).Kind; s.Report == nil && (k == waitgraph.SynchronizeWait || k == waitgraph.SynchronizeKill || k == waitgraph.ChargeTrap) {
-				past = append(past, s)
+				past = append(past, pastWait{t, s})
 				break
 			}
 		}
@@ -128,60 +136,71 @@ func addPast(g *waitgraph.Graph, list []*Incident) []*Incident {
 	return append(list, &Incident{Snap: g.Snap, Graph: g, Past: past, nodes: map[*waitgraph.Node]bool{}})
 }
 
-// components are the connected parts of the graph, ended edges included.
-func components(g *waitgraph.Graph) [][]*waitgraph.Node {
-	parent := map[*waitgraph.Node]*waitgraph.Node{}
+// components are the connected parts of the graph, ended edges included, and
+// which of them each node is in.
+func components(g *waitgraph.Graph) ([][]*waitgraph.Node, map[*waitgraph.Node]int) {
+	parent := make(map[*waitgraph.Node]*waitgraph.Node, len(g.Nodes)) // of those with an edge; a root is its own
 	find := func(n *waitgraph.Node) *waitgraph.Node {
-		for parent[n] != nil {
-			if up := parent[parent[n]]; up != nil {
-				parent[n] = up // path halving keeps it near linear
-			}
-			n = parent[n]
+		p := parent[n]
+		if p == nil {
+			parent[n] = n
+			return n
+		}
+		for p != n {
+			up := parent[p]
+			parent[n] = up // path halving keeps it near linear
+			n, p = up, parent[up]
 		}
 		return n
 	}
-	touched := map[*waitgraph.Node]bool{}
 	for _, e := range g.Edges {
-		touched[e.From], touched[e.To] = true, true
 		if a, b := find(e.From), find(e.To); a != b {
 			parent[b] = a
 		}
 	}
-	index := map[*waitgraph.Node]int{}
+	part := make(map[*waitgraph.Node]int, len(parent))
+	number := map[*waitgraph.Node]int{} // by root
 	var out [][]*waitgraph.Node
 	for _, n := range g.Nodes {
-		if !touched[n] {
+		if parent[n] == nil {
 			continue
 		}
 		r := find(n)
-		i, ok := index[r]
+		i, ok := number[r]
 		if !ok {
 			i = len(out)
-			index[r] = i
+			number[r] = i
 			out = append(out, nil)
 		}
 		out[i] = append(out[i], n)
+		part[n] = i
 	}
-	return out
+	return out, part
 }
 
-func (inc *Incident) touches(e *waitgraph.Episode) bool {
-	if e.Node != nil && inc.nodes[e.Node] {
-		return true
+// firstTouched is the first of the graph's parts that an episode belongs to,
+// -1 if it is in none.
+func firstTouched(g *waitgraph.Graph, part map[*waitgraph.Node]int, e *waitgraph.Episode) int {
+	best := -1
+	take := func(n *waitgraph.Node) {
+		if i, ok := part[n]; ok && n != nil && (best < 0 || i < best) {
+			best = i
+		}
 	}
+	take(e.Node)
 	for _, v := range e.Victims {
 		if v.Fate == waitgraph.ReapFailed {
-			if w := inc.mmapWriter(v); w != nil && inc.Graph.Node(w.ID) != nil && inc.nodes[inc.Graph.Node(w.ID)] {
-				return true
+			if w := mmapWriter(g, v); w != nil {
+				take(g.Node(w.ID))
 			}
 		}
 		for _, t := range v.Threads {
-			if n := inc.Graph.Node(t.ID); n != nil && inc.nodes[n] && len(inc.Graph.Out(n)) > 0 {
-				return true
+			if n := g.Node(t.ID); len(g.Out(n)) > 0 {
+				take(n)
 			}
 		}
 	}
-	return false
+	return best
 }
 
 // lasting resources are those whose mere wait is worth an incident; page and
@@ -216,6 +235,9 @@ func (inc *Incident) matters() bool {
 func (inc *Incident) seenTwice(t *stacks.Task) bool {
 	if inc.tracedLong(t) {
 		return true
+	}
+	if len(t.Sightings) < 2 {
+		return false
 	}
 	v := inc.Graph.View(t)
 	if v == nil || v.Wait == nil {
@@ -270,18 +292,10 @@ func (inc *Incident) collectTasks() {
 	for _, s := range inc.spins {
 		add(s.task)
 	}
-	for _, s := range inc.Past {
-		for _, t := range inc.Snap.Tasks {
-			if slices.Contains(t.Sightings, s) {
-				add(t)
-			}
-		}
+	for _, p := range inc.Past {
+		add(p.task)
 	}
-	index := make(map[*stacks.Task]int, len(inc.Snap.Tasks))
-	for i, t := range inc.Snap.Tasks {
-		index[t] = i
-	}
-	slices.SortStableFunc(inc.Tasks, func(a, b *stacks.Task) int { return cmp.Compare(index[a], index[b]) })
+	slices.SortStableFunc(inc.Tasks, func(a, b *stacks.Task) int { return cmp.Compare(a.Index, b.Index) })
 }
 
 // first is the earliest evidence.
@@ -333,23 +347,26 @@ func (inc *Incident) EdgesOf(cycle []*waitgraph.Node) []*waitgraph.Edge {
 
 // Reports are the OOM reports of the incident, in log order.
 func (inc *Incident) Reports() []*parse.OOM {
-	var out []*parse.OOM
-	for _, e := range inc.Episodes {
-		out = append(out, e.Reports...)
+	if inc.reports == nil && len(inc.Episodes) > 0 {
+		inc.reports = []*parse.OOM{}
+		for _, e := range inc.Episodes {
+			inc.reports = append(inc.reports, e.Reports...)
+		}
+		slices.SortStableFunc(inc.reports, func(a, b *parse.OOM) int {
+			return inc.Snap.Order(&a.Meta).Compare(inc.Snap.Order(&b.Meta))
+		})
 	}
-	slices.SortStableFunc(out, func(a, b *parse.OOM) int {
-		return inc.Snap.Order(&a.Meta).Compare(inc.Snap.Order(&b.Meta))
-	})
-	return out
+	return inc.reports
 }
 
 // Victims are the victims of all episodes.
 func (inc *Incident) Victims() []*waitgraph.Victim {
-	var out []*waitgraph.Victim
-	for _, e := range inc.Episodes {
-		out = append(out, e.Victims...)
+	if inc.victims == nil {
+		for _, e := range inc.Episodes {
+			inc.victims = append(inc.victims, e.Victims...)
+		}
 	}
-	return out
+	return inc.victims
 }
 
 func (inc *Incident) version() lockmodel.Version { return inc.Graph.Version }

@@ -24,7 +24,15 @@ func isClass(n *waitgraph.Node, names ...string) bool {
 
 // onCycle reports whether a node is in a cycle: then the cycle is the story.
 func (inc *Incident) onCycle(n *waitgraph.Node) bool {
-	return slices.ContainsFunc(inc.Cycles, func(c []*waitgraph.Node) bool { return slices.Contains(c, n) })
+	if inc.cycled == nil {
+		inc.cycled = map[*waitgraph.Node]bool{}
+		for _, c := range inc.Cycles {
+			for _, n := range c {
+				inc.cycled[n] = true
+			}
+		}
+	}
+	return inc.cycled[n]
 }
 
 // queue is what waits for one thing: the tasks right in front of it, and those

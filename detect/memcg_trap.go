@@ -213,11 +213,9 @@ func (inc *Incident) trapEvidence(c []*waitgraph.Node, charger, victim *stacks.T
 			out = append(out, waitgraph.Ref{Input: o.Span.Input, Line: o.Span.First})
 		}
 	}
-	for _, h := range inc.Snap.Hung {
-		if victim.HasPid && h.Pid == victim.Pid {
-			out = append(out, waitgraph.Ref{Input: h.Span.Input, Line: h.Span.First})
-			break
-		}
+	if victim.HungReports > 0 {
+		h := inc.Snap.HungReports(victim.Pid)[0]
+		out = append(out, waitgraph.Ref{Input: h.Span.Input, Line: h.Span.First})
 	}
 	return sortRefs(out)
 }

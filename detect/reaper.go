@@ -31,9 +31,9 @@ var oomReaperFailed = &Detector{
 	Run: func(d *Detector, inc *Incident) []Found {
 		var out []Found
 		for _, v := range inc.Victims() {
-			for _, r := range inc.Snap.Reaps {
+			for _, r := range inc.Snap.Reaped(v.Kill.Pid) {
 				part := r.OK && waitgraph.Leftover(v.Kill, r) && v.Fate == waitgraph.ReapFailed
-				if r.OK && !part || r.Pid != v.Kill.Pid {
+				if r.OK && !part {
 					continue
 				}
 				f := Found{Verdict: "hang", Confidence: Confirmed, Cycle: -1, Tasks: v.Threads}
@@ -43,7 +43,7 @@ var oomReaperFailed = &Detector{
 				if part {
 					f.Summary = fmt.Sprintf("the oom_reaper had to leave most of the memory of victim %s/%d, and the victim does not exit", v.Kill.Comm, v.Kill.Pid)
 					f.Explanation = []string{fmt.Sprintf("%d kB of anonymous and %d kB of shared memory stay: mlocked (until 5.15), hugetlb or shared pages are not reaped", max(r.AnonKB, 0), max(r.ShmemKB, 0))}
-				} else if w := inc.mmapWriter(v); w != nil {
+				} else if w := mmapWriter(inc.Graph, v); w != nil {
 					f.Tasks = append(f.Tasks, w)
 					thread := "a thread of the same process"
 					if w.Tgid == 0 && w.Pid != v.Kill.Pid {
@@ -69,9 +69,9 @@ var oomReaperFailed = &Detector{
 
 // mmapWriter is the victim's thread whose stack shows its mmap_lock held for
 // write. Before 6.12 no process id is printed: then the name has to do.
-func (inc *Incident) mmapWriter(v *waitgraph.Victim) *stacks.Task {
-	for _, t := range inc.Snap.Tasks {
-		if (slices.Contains(v.Threads, t) || t.Tgid == 0 && t.Comm == v.Kill.Comm) && writesMM(inc.Graph.View(t)) {
+func mmapWriter(g *waitgraph.Graph, v *waitgraph.Victim) *stacks.Task {
+	for _, t := range g.Snap.Tasks {
+		if (slices.Contains(v.Threads, t) || t.Tgid == 0 && t.Comm == v.Kill.Comm) && writesMM(g.View(t)) {
 			return t
 		}
 	}

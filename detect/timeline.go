@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/oomtrace/oomtrace/detect/waitgraph"
 	"github.com/oomtrace/oomtrace/parse"
 	"github.com/oomtrace/oomtrace/report"
 	"github.com/oomtrace/oomtrace/stacks"
@@ -44,38 +43,31 @@ func (inc *Incident) timeline() []report.Event {
 		for _, k := range e.Kills {
 			add(&k.Meta, "kill", inc.Snap.Task(k.Pid), "%s (pid %d) killed", k.Comm, k.Pid)
 		}
-		for _, r := range inc.Snap.Reaps {
-			if !slices.ContainsFunc(e.Victims, func(v *waitgraph.Victim) bool { return v.Kill.Pid == r.Pid }) {
-				continue
-			}
-			if r.OK {
-				add(&r.Meta, "reap", inc.Snap.Task(r.Pid), "oom_reaper freed the memory of %s (pid %d)", r.Comm, r.Pid)
-			} else {
-				add(&r.Meta, "reap_failed", inc.Snap.Task(r.Pid), "oom_reaper gave up on %s (pid %d)", r.Comm, r.Pid)
-			}
-		}
-	}
-	byPid := map[int]*stacks.Task{}
-	dumps := map[*parse.Dump]int{}
-	for _, t := range inc.Tasks {
-		if t.HasPid {
-			byPid[t.Pid] = t
-		}
-		for _, s := range t.Sightings {
-			for _, d := range inc.Snap.Dumps {
-				if s.Dump == d.ID && s.Span.Input == d.Span.Input {
-					dumps[d]++
+		for _, v := range e.Victims {
+			for _, r := range inc.Snap.Reaped(v.Kill.Pid) {
+				if r.OK {
+					add(&r.Meta, "reap", inc.Snap.Task(r.Pid), "oom_reaper freed the memory of %s (pid %d)", r.Comm, r.Pid)
+				} else {
+					add(&r.Meta, "reap_failed", inc.Snap.Task(r.Pid), "oom_reaper gave up on %s (pid %d)", r.Comm, r.Pid)
 				}
 			}
 		}
 	}
-	hung := map[int]int{}
-	for _, h := range inc.Snap.Hung {
-		t := byPid[h.Pid]
-		if hung[h.Pid]++; t == nil || hung[h.Pid] > maxHung && hung[h.Pid] != t.HungReports {
+	dumps := map[*parse.Dump]int{}
+	for _, t := range inc.Tasks {
+		for _, s := range t.Sightings {
+			if d := inc.Snap.Dump(s.Span.Input, s.Dump); d != nil {
+				dumps[d]++
+			}
+		}
+		if t.HungReports == 0 {
 			continue
 		}
-		add(&h.Meta, "hung_task", t, "%s (pid %d) blocked for more than %d s (report %d of %d)", h.Comm, h.Pid, h.Seconds, hung[h.Pid], t.HungReports)
+		for i, h := range inc.Snap.HungReports(t.Pid) {
+			if i < maxHung || i+1 == t.HungReports {
+				add(&h.Meta, "hung_task", t, "%s (pid %d) blocked for more than %d s (report %d of %d)", h.Comm, h.Pid, h.Seconds, i+1, t.HungReports)
+			}
+		}
 	}
 	for _, d := range inc.Snap.Dumps {
 		if n := dumps[d]; n > 0 {
@@ -134,32 +126,31 @@ func (inc *Incident) roles(t *stacks.Task, s *stacks.Sighting, out []report.Fram
 	}
 }
 
-// refsOf are the lines that an incident cites, in order.
-func refsOf(inc *report.Incident) []report.Ref {
-	var out []report.Ref
-	out = append(out, inc.SynchronizePath.Evidence...)
-	for _, o := range inc.OOMs {
-		out = append(out, report.Ref{Input: o.Input, Line: o.Line})
-		for _, v := range o.Victims {
-			out = append(out, v.Evidence...)
+// cited calls take for each line that an incident cites.
+func cited(inc *report.Incident, take func(report.Ref)) {
+	all := func(list []report.Ref) {
+		for _, r := range list {
+			take(r)
 		}
 	}
-	for _, e := range inc.WaitGraph.Edges {
-		out = append(out, e.Evidence...)
+	all(inc.SynchronizePath.Evidence)
+	for _, o := range inc.OOMs {
+		take(report.Ref{Input: o.Input, Line: o.Line})
+		for _, v := range o.Victims {
+			all(v.Evidence)
+		}
+	}
+	for i := range inc.WaitGraph.Edges {
+		all(inc.WaitGraph.Edges[i].Evidence)
 	}
 	for _, f := range inc.Findings {
 		for _, e := range f.Evidence {
-			out = append(out, report.Ref{Input: e.Input, Line: e.Line})
+			take(report.Ref{Input: e.Input, Line: e.Line})
 		}
 	}
-	for i, t := range inc.Tasks {
-		if i == maxLogTasks {
-			break
-		}
-		out = append(out, t.Evidence...)
+	for i := range inc.Tasks[:min(len(inc.Tasks), maxLogTasks)] {
+		all(inc.Tasks[i].Evidence)
 	}
-	slices.SortFunc(out, func(a, b report.Ref) int { return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Line, b.Line)) })
-	return slices.Compact(out)
 }
 
 // around and maxLog bound the log lines that an incident carries.
@@ -172,8 +163,20 @@ const (
 // Context lists the lines that an incident needs from each input: its evidence
 // with the lines around it, in order.
 func Context(inc *report.Incident) []report.Ref {
+	var refs []report.Ref // each gives a line, so that the first maxLog are enough
+	tidy := func() {
+		slices.SortFunc(refs, func(a, b report.Ref) int { return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Line, b.Line)) })
+		refs = slices.Compact(refs)
+		refs = refs[:min(len(refs), maxLog)]
+	}
+	cited(inc, func(r report.Ref) {
+		if refs = append(refs, r); len(refs) == 16*maxLog {
+			tidy()
+		}
+	})
+	tidy()
 	var out []report.Ref
-	for _, r := range refsOf(inc) {
+	for _, r := range refs {
 		for l := max(1, r.Line-around); l <= r.Line+around && len(out) < maxLog; l++ {
 			if n := len(out); n == 0 || out[n-1].Input != r.Input || out[n-1].Line < l {
 				out = append(out, report.Ref{Input: r.Input, Line: l})

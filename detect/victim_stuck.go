@@ -73,14 +73,8 @@ func (inc *Incident) soonAfter(v *waitgraph.Victim, t *stacks.Task) bool {
 }
 
 func (inc *Incident) inCycle(t *stacks.Task) bool {
-	for _, c := range inc.Cycles {
-		for _, n := range c {
-			if n.Task == t {
-				return true
-			}
-		}
-	}
-	return false
+	n := inc.Graph.Node(t.ID)
+	return n != nil && inc.onCycle(n)
 }
 
 // rootOf follows live edges to where they end: a resource without owner, a

@@ -229,3 +229,33 @@ func TestSVG(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONAsTheLibrary: the report's JSON is what encoding/json makes of it.
+func TestJSONAsTheLibrary(t *testing.T) {
+	for name, r := range everyReport(t) {
+		got := render(t, r, "json", report.Options{})
+		var back report.Report
+		dec := json.NewDecoder(strings.NewReader(got))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&back); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(back); err != nil {
+			t.Fatal(err)
+		}
+		plain := strings.Map(func(r rune) rune { // what only the report escapes
+			if r >= 0x7f {
+				return -1
+			}
+			return r
+		}, b.String())
+		if plain == b.String() && got != plain {
+			t.Errorf("%s: not as encoding/json writes it", name)
+		}
+	}
+}

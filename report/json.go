@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"reflect"
 	"unicode/utf8"
 )
 
@@ -16,8 +15,7 @@ var jsonFormat = Format{
 }
 
 func writeJSON(w io.Writer, r *Report, _ Options) error {
-	// The report is the caller's and may be in use elsewhere: fill in a copy.
-	return encodeJSON(w, withoutNilSlices(reflect.ValueOf(*r)).Interface(), "  ")
+	return streamJSON(w, r, "  ")
 }
 
 // encodeJSON writes v as JSON that does nothing on a terminal.
@@ -37,55 +35,6 @@ func (e escapingWriter) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
-}
-
-// withoutNilSlices returns a copy of v in which every nil slice is an empty
-// one, so that a reader of the JSON never has to tell [] from null.
-func withoutNilSlices(v reflect.Value) reflect.Value {
-	switch v.Kind() {
-	case reflect.Struct:
-		out := reflect.New(v.Type()).Elem()
-		for i := range v.NumField() {
-			out.Field(i).Set(withoutNilSlices(v.Field(i)))
-		}
-		return out
-	case reflect.Slice:
-		out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
-		if !hasSlice(v.Type().Elem()) {
-			reflect.Copy(out, v)
-			return out
-		}
-		for i := range v.Len() {
-			out.Index(i).Set(withoutNilSlices(v.Index(i)))
-		}
-		return out
-	case reflect.Pointer:
-		if v.IsNil() || !hasSlice(v.Type().Elem()) {
-			return v
-		}
-		out := reflect.New(v.Type().Elem())
-		out.Elem().Set(withoutNilSlices(v.Elem()))
-		return out
-	}
-	return v
-}
-
-// hasSlice tells whether a value of type t can hold a slice. The bulk of a
-// report, its frames, cannot, and is copied as it is.
-func hasSlice(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Slice:
-		return true
-	case reflect.Pointer:
-		return hasSlice(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if hasSlice(t.Field(i).Type) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // escapeJSON writes what a terminal would act on or not show (DEL, C1

@@ -1,9 +1,6 @@
 package report
 
-import (
-	"io"
-	"reflect"
-)
+import "io"
 
 var ndjsonFormat = Format{
 	Name:  "ndjson",
@@ -36,7 +33,7 @@ func writeNDJSON(w io.Writer, r *Report, _ Options) error {
 	}
 	for i := range r.Incidents {
 		line := ndjsonLine{r.SchemaVersion, r.Tool, inputs, r.Incidents[i]}
-		if err := encodeJSON(w, withoutNilSlices(reflect.ValueOf(line)).Interface(), ""); err != nil {
+		if err := streamJSON(w, line, ""); err != nil {
 			return err
 		}
 	}

@@ -188,7 +188,8 @@ func (c *Collector) joinHost(host string, streams []*stream) []*Snapshot {
 	var out []*Snapshot
 	for k := most; k > 0; k-- { // k-th boot from the end
 		snap := &Snapshot{Host: host, feeds: c.feeds, untimed: map[int]bool{}, byPid: map[int]*Task{}, traced: map[int]*Trace{},
-			seenOOM: map[record]int{}, seenKill: map[record]int{}}
+			seenOOM: map[record]int{}, seenKill: map[record]int{},
+			reaps: map[int][]*parse.Reap{}, hung: map[int][]*parse.HungTask{}, tgids: map[int][]*Task{}, dumps: map[dumpKey]*parse.Dump{}}
 		for _, in := range inputs {
 			if list := perInput[in]; k <= len(list) {
 				s := list[len(list)-k]
@@ -232,8 +233,10 @@ func (s *Snapshot) add(e parse.Event) {
 		}
 	case *parse.Reap:
 		s.Reaps = append(s.Reaps, e)
+		s.reaps[e.Pid] = append(s.reaps[e.Pid], e)
 	case *parse.HungTask:
 		s.Hung = append(s.Hung, e)
+		s.hung[e.Pid] = append(s.hung[e.Pid], e)
 		t := s.task(e.Pid, true, "")
 		t.setComm(e.Comm)
 		if t.HungReports == 0 {
@@ -254,6 +257,7 @@ func (s *Snapshot) add(e parse.Event) {
 		s.Lockdep = append(s.Lockdep, e)
 	case *parse.Dump:
 		s.Dumps = append(s.Dumps, e)
+		s.dumps[dumpKey{e.Span.Input, e.ID}] = e
 	case *parse.Note:
 		s.Notes = append(s.Notes, e)
 	case *parse.Cgroup:
@@ -297,7 +301,7 @@ func (s *Snapshot) task(pid int, hasPid bool, label string) *Task {
 			return t
 		}
 	}
-	t := &Task{Pid: pid, HasPid: hasPid, Label: label}
+	t := &Task{Index: len(s.Tasks), Pid: pid, HasPid: hasPid, Label: label}
 	if hasPid {
 		t.ID = "task:" + itoa(pid)
 		s.byPid[pid] = t
@@ -379,6 +383,9 @@ func (s *Snapshot) finish() {
 	byOrder := func(a, b *Sighting) int { return a.Order.Compare(b.Order) }
 	slices.SortStableFunc(whole, func(a, b *parse.Dump) int { return s.Order(&a.Meta).Compare(s.Order(&b.Meta)) })
 	for _, t := range s.Tasks {
+		if t.HasPid && t.Tgid != 0 {
+			s.tgids[t.Tgid] = append(s.tgids[t.Tgid], t)
+		}
 		slices.SortStableFunc(t.Sightings, byOrder)
 		s.markEnds(t, whole)
 	}

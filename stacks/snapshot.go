@@ -60,6 +60,11 @@ type Snapshot struct {
 	unnamed int // tasks without a pid
 
 	seenOOM, seenKill map[record]int
+
+	reaps map[int][]*parse.Reap     // by pid
+	hung  map[int][]*parse.HungTask // likewise
+	tgids map[int][]*Task           // threads of a process
+	dumps map[dumpKey]*parse.Dump
 }
 
 // Order returns where an event stands.
@@ -93,6 +98,21 @@ func (s *Snapshot) at(input, line int) Order {
 // Task returns the task with that thread id, nil if none was seen.
 func (s *Snapshot) Task(pid int) *Task { return s.byPid[pid] }
 
+// Reaped returns what the oom_reaper said of a pid.
+func (s *Snapshot) Reaped(pid int) []*parse.Reap { return s.reaps[pid] }
+
+// HungReports returns what khungtaskd said of a pid.
+func (s *Snapshot) HungReports(pid int) []*parse.HungTask { return s.hung[pid] }
+
+// Threads returns the seen threads of a process, in task order. Only kernels
+// from 6.12 on and task tables tell which process a thread is of.
+func (s *Snapshot) Threads(tgid int) []*Task { return s.tgids[tgid] }
+
+type dumpKey struct{ input, id int }
+
+// Dump returns a sysrq dump of an input by its number, nil for 0.
+func (s *Snapshot) Dump(input, id int) *parse.Dump { return s.dumps[dumpKey{input, id}] }
+
 // Name returns the task with that thread id and makes it if the logs never
 // show it: the user can name a handler or daemon that sits in no stack.
 func (s *Snapshot) Name(pid int) *Task { return s.task(pid, true, "") }
@@ -106,6 +126,7 @@ func (s *Snapshot) CapturesOnly() bool {
 // Task is one task with all its sightings, in Order.
 type Task struct {
 	ID        string // "task:47", or "task:#1" for a stack that names no pid
+	Index     int    // in Snapshot.Tasks
 	Pid       int    // thread id, valid if HasPid
 	HasPid    bool
 	Tgid      int // process id, 0 if not known

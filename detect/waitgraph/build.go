@@ -27,7 +27,14 @@ type builder struct {
 	held    map[string][]listed         // lockdep entries by address
 	groups  map[groupKey]*waiter        // the first of the waiters that are alike
 
-	victimSet map[*stacks.Task]bool // see victims
+	byReport  map[*parse.OOM]*Episode
+	tables    map[*parse.OOM]*table
+	victimsOf map[*stacks.Task][]*Victim // by thread
+	open      []*Episode                 // see onlyOpenEpisode
+	openKnown bool
+	writing   map[conflict][]*View // see writerWaits
+	commits   []*View              // see commitEdge
+	mounts    []mount              // see devicesOf
 }
 
 // Trapped is a task that sits in its memcg's OOM: in the charge with its
@@ -195,9 +202,7 @@ func (b *builder) leftTable(t *stacks.Task, e *Episode, since *parse.OOM) bool {
 	for _, o := range e.Reports {
 		if o != since && o.HasTable && !o.Damaged && o.MoreTasks == 0 && len(o.Candidates) > 0 &&
 			b.Snap.Order(&o.Meta).After(b.Snap.Order(&since.Meta)) && o.TaskMemcg == since.TaskMemcg &&
-			!slices.ContainsFunc(o.Candidates, func(c parse.Candidate) bool {
-				return c.Pid == t.Pid || c.Tgid == t.Pid || t.Tgid != 0 && c.Tgid == t.Tgid
-			}) {
+			!b.table(o).has(t) {
 			return true
 		}
 	}
@@ -219,47 +224,15 @@ func (b *builder) sawTrap(t *stacks.Task) bool {
 	})
 }
 
-func (b *builder) isVictim(t *stacks.Task) bool { return b.victims()[t] }
-
-// victims are all threads of all victims.
-func (b *builder) victims() map[*stacks.Task]bool {
-	if b.victimSet == nil {
-		b.victimSet = map[*stacks.Task]bool{}
-		for _, e := range b.Episodes {
-			for _, v := range e.Victims {
-				for _, t := range v.Threads {
-					b.victimSet[t] = true
-				}
-			}
-		}
-	}
-	return b.victimSet
-}
+func (b *builder) isVictim(t *stacks.Task) bool { return len(b.victimsOf[t]) > 0 }
 
 // killed reports whether the task is a victim and the sighting is of the time
 // after its kill.
 func (b *builder) killed(v *View) bool {
-	for _, e := range b.Episodes {
-		for _, x := range e.Victims {
-			if v.At.Order.After(x.Order) && slices.Contains(x.Threads, v.Task) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.victimsOf[v.Task], func(x *Victim) bool { return v.At.Order.After(x.Order) })
 }
 
-func (b *builder) episodeWith(o *parse.OOM) *Episode {
-	if o == nil {
-		return nil
-	}
-	for _, e := range b.Episodes {
-		if slices.Contains(e.Reports, o) {
-			return e
-		}
-	}
-	return nil
-}
+func (b *builder) episodeWith(o *parse.OOM) *Episode { return b.byReport[o] }
 
 // Trapped returns the tasks that sit in a memcg OOM, in task order.
 func (g *Graph) Trapped() []*Trapped { return g.trappedList }
@@ -319,24 +292,28 @@ func (b *builder) stackless() {
 		n := b.node("resource:unknown", func() *Node {
 			return &Node{Kind: "resource", Class: "unknown", Label: "something that no stack in the log shows"}
 		})
-		for _, h := range b.Snap.Hung {
-			if h.Pid == t.Pid {
-				b.add(&Edge{From: b.taskNode(t), To: n, Relation: WaitsFor, Basis: KernelReport, Evidence: []Ref{{h.Span.Input, h.Span.First}}})
-				break
-			}
-		}
+		h := b.Snap.HungReports(t.Pid)[0]
+		b.add(&Edge{From: b.taskNode(t), To: n, Relation: WaitsFor, Basis: KernelReport, Evidence: []Ref{{h.Span.Input, h.Span.First}}})
 	}
 }
 
 // commitEdge: a journal commit is done by the journal's thread, if exactly one
 // is seen in a commit on that kind of file system.
 func (b *builder) commitEdge(v *View, n *Node) {
+	if b.commits == nil {
+		b.commits = []*View{}
+		for _, o := range b.Views {
+			if o.Task.Gone == nil && slices.ContainsFunc(o.At.Frames(), func(f *parse.Frame) bool {
+				fn := lockmodel.Fold(f.Func)
+				return fn == "jbd2_journal_commit_transaction" || fn == "journal_commit_transaction"
+			}) {
+				b.commits = append(b.commits, o)
+			}
+		}
+	}
 	var thread *View
-	for _, o := range b.Views {
-		if o == v || o.Task.Gone != nil || !slices.ContainsFunc(o.At.Frames(), func(f *parse.Frame) bool {
-			fn := lockmodel.Fold(f.Func)
-			return fn == "jbd2_journal_commit_transaction" || fn == "journal_commit_transaction"
-		}) {
+	for _, o := range b.commits {
+		if o == v {
 			continue
 		}
 		if thread != nil {
@@ -421,8 +398,9 @@ func (b *builder) named(names []string) []*stacks.Task {
 	var out []*stacks.Task
 	for _, t := range b.Snap.Tasks {
 		for _, n := range names {
-			if (t.HasPid && n == strconv.Itoa(t.Pid) || t.Comm != "" && n == t.Comm) && !slices.Contains(out, t) {
+			if t.HasPid && n == strconv.Itoa(t.Pid) || t.Comm != "" && n == t.Comm {
 				out = append(out, t)
+				break
 			}
 		}
 	}
@@ -486,9 +464,8 @@ func (b *builder) together(x, y *View) bool {
 }
 
 func (b *builder) wholeDump(s *stacks.Sighting) bool {
-	return slices.ContainsFunc(b.Snap.Dumps, func(d *parse.Dump) bool {
-		return d.ID == s.Dump && d.Span.Input == s.Span.Input && d.Action == 't' && d.Complete
-	})
+	d := b.Snap.Dump(s.Span.Input, s.Dump)
+	return d != nil && d.Action == 't' && d.Complete
 }
 
 // place is the frame that tells where a task is: where it waits, where it

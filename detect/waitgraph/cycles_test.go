@@ -10,7 +10,7 @@ import (
 
 // graphOf makes a graph of n task nodes with the given edges.
 func graphOf(n int, edges [][2]int) *Graph {
-	g := &Graph{nodes: map[string]*Node{}, edges: map[edgeKey]*Edge{}, out: map[*Node][]*Edge{}, in: map[*Node][]*Edge{}}
+	g := &Graph{nodes: map[string]*Node{}, edges: map[edgeKey]*Edge{}}
 	for i := range n {
 		g.node(fmt.Sprintf("task:%d", i), func() *Node { return &Node{Kind: "task"} })
 	}

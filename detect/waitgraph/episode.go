@@ -1,6 +1,7 @@
 package waitgraph
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -18,7 +19,9 @@ type Episode struct {
 	Victims []*Victim
 	Node    *Node // nil until someone waits for it
 
-	order stacks.Order
+	byPid  map[int]*Victim
+	tgids  map[int]int  // processes of the threads that its task tables list
+	listed map[int]bool // pids of the tables, see lists
 }
 
 // Fates of a victim.
@@ -64,40 +67,59 @@ func (e *Episode) OpenVictims() []*Victim {
 // kills and finds the fate of each victim.
 func (b *builder) episodes() {
 	s := b.Snap
+	type group struct{ scope, memcg string }
+	byGroup := map[group]*Episode{}
+	traced := map[int][]*Episode{} // those of traces, which name no group, by invoker
 	find := func(o *parse.OOM) *Episode {
-		for _, e := range b.Episodes {
-			if e.Scope == o.Scope && e.Memcg == o.Memcg && (o.Scope != "" && (o.Scope != "memcg" || o.Memcg != "" || sameCharger(e, o))) {
-				return e
-			}
+		g := group{o.Scope, o.Memcg}
+		named := o.Scope != "" && (o.Scope != "memcg" || o.Memcg != "")
+		if e := byGroup[g]; named && e != nil {
+			return e
 		}
 		e := &Episode{Scope: o.Scope, Memcg: o.Memcg}
+		switch {
+		case named:
+			byGroup[g] = e
+		case o.Scope == "memcg" && o.Traced && o.HasPid:
+			for _, e := range traced[o.InvokerPid] {
+				if sameCharger(e, o) {
+					return e
+				}
+			}
+			traced[o.InvokerPid] = append(traced[o.InvokerPid], e)
+		}
 		b.Episodes = append(b.Episodes, e)
 		return e
 	}
-	byReport := map[*parse.OOM]*Episode{}
+	b.byReport = make(map[*parse.OOM]*Episode, len(s.OOMs))
 	for _, o := range s.OOMs {
 		e := find(o)
-		if len(e.Reports) == 0 {
-			e.order = s.Order(&o.Meta)
-		}
 		e.Reports = append(e.Reports, o)
-		byReport[o] = e
+		b.byReport[o] = e
 	}
+	lone := b.reportTimes()
 	for _, k := range s.Kills {
-		e := byReport[k.Report]
+		e := b.byReport[k.Report]
 		if e == nil {
-			e = b.episodeOf(k)
+			e = lone.before(k, s.Order(&k.Meta))
 		}
 		if e == nil { // rate limited: a kill without any report
 			scope := "global"
 			if k.MemcgKill {
 				scope = "memcg"
 			}
-			e = &Episode{Scope: scope, order: s.Order(&k.Meta)}
+			e = &Episode{Scope: scope}
 			b.Episodes = append(b.Episodes, e)
 		}
 		e.Kills = append(e.Kills, k)
 		b.addVictim(e, k)
+	}
+	for _, e := range b.Episodes {
+		for _, v := range e.Victims {
+			for _, t := range v.Threads {
+				b.victimsOf[t] = append(b.victimsOf[t], v)
+			}
+		}
 	}
 	for _, e := range b.Episodes {
 		for _, v := range e.Victims {
@@ -110,35 +132,65 @@ func (b *builder) episodes() {
 // one group, since a task charges its own.
 func sameCharger(e *Episode, o *parse.OOM) bool {
 	last := e.Reports[len(e.Reports)-1]
-	return o.Traced && last.Traced && o.HasPid && last.HasPid && o.InvokerPid == last.InvokerPid &&
-		o.Stamp.HasBoot && last.Stamp.HasBoot && o.Stamp.Boot-last.Stamp.Boot < 10
+	return o.Stamp.HasBoot && last.Stamp.HasBoot && o.Stamp.Boot-last.Stamp.Boot < 10
 }
 
-// episodeOf finds the report that a kill line outside any report belongs to:
-// the last one before it of the same kind (memory.oom.group prints one report
-// and many kills; more than 10 reports in 5 s print none).
-func (b *builder) episodeOf(k *parse.Kill) *Episode {
-	var best *Episode
-	var at stacks.Order
+// reportTimes are the reports in order: those of memory cgroups, and others.
+type reportTimes struct{ memcg, other []timedReport }
+
+type timedReport struct {
+	at      stacks.Order
+	episode *Episode
+}
+
+func (b *builder) reportTimes() *reportTimes {
+	r := &reportTimes{}
 	for _, e := range b.Episodes {
-		if k.MemcgKill != (e.Scope == "memcg") && e.Scope != "" {
-			continue
-		}
 		for _, o := range e.Reports {
-			if ord := b.Snap.Order(&o.Meta); b.Snap.Order(&k.Meta).After(ord) && (best == nil || ord.After(at)) {
-				best, at = e, ord
+			t := timedReport{b.Snap.Order(&o.Meta), e}
+			if e.Scope == "memcg" || e.Scope == "" {
+				r.memcg = append(r.memcg, t)
+			}
+			if e.Scope != "memcg" {
+				r.other = append(r.other, t)
 			}
 		}
 	}
-	return best
+	byTime := func(a, b timedReport) int { return a.at.Compare(b.at) }
+	slices.SortStableFunc(r.memcg, byTime)
+	slices.SortStableFunc(r.other, byTime)
+	return r
+}
+
+// before finds the report that a kill line outside any report belongs to: the
+// last one before it of the same kind (memory.oom.group prints one report and
+// many kills; more than 10 reports in 5 s print none).
+func (r *reportTimes) before(k *parse.Kill, at stacks.Order) *Episode {
+	list := r.other
+	if k.MemcgKill {
+		list = r.memcg
+	}
+	i, _ := slices.BinarySearchFunc(list, at, func(t timedReport, at stacks.Order) int { return t.at.Compare(at) })
+	if i == 0 {
+		return nil
+	}
+	return list[i-1].episode
 }
 
 func (b *builder) addVictim(e *Episode, k *parse.Kill) {
-	for _, v := range e.Victims {
-		if v.Kill.Pid == k.Pid { // oom.group prints the chosen victim twice
-			v.Kill, v.Order = k, b.Snap.Order(&k.Meta)
-			return
+	if e.byPid == nil {
+		e.byPid, e.tgids = map[int]*Victim{}, map[int]int{}
+		for _, o := range e.Reports {
+			for _, c := range o.Candidates {
+				if c.Tgid != 0 {
+					e.tgids[c.Pid] = c.Tgid
+				}
+			}
 		}
+	}
+	if v := e.byPid[k.Pid]; v != nil { // oom.group prints the chosen victim twice
+		v.Kill, v.Order = k, b.Snap.Order(&k.Meta)
+		return
 	}
 	v := &Victim{Kill: k, Task: b.Snap.Task(k.Pid), Order: b.Snap.Order(&k.Meta)}
 	if v.Task != nil && v.Task.Comm == "" {
@@ -146,18 +198,17 @@ func (b *builder) addVictim(e *Episode, k *parse.Kill) {
 	}
 	// The number can be a thread id: map it through the pid/tgid columns.
 	tgid := k.Pid
-	for _, o := range e.Reports {
-		for _, c := range o.Candidates {
-			if c.Pid == k.Pid && c.Tgid != 0 {
-				tgid = c.Tgid
-			}
-		}
+	if t := e.tgids[k.Pid]; t != 0 {
+		tgid = t
 	}
-	for _, t := range b.Snap.Tasks {
-		if t.HasPid && (t.Pid == k.Pid || t.Pid == tgid || t.Tgid != 0 && t.Tgid == tgid) {
+	v.Threads = slices.Clone(b.Snap.Threads(tgid))
+	for _, pid := range [...]int{k.Pid, tgid} {
+		if t := b.Snap.Task(pid); t != nil && !slices.Contains(v.Threads, t) {
 			v.Threads = append(v.Threads, t)
 		}
 	}
+	slices.SortFunc(v.Threads, func(a, b *stacks.Task) int { return cmp.Compare(a.Index, b.Index) })
+	e.byPid[k.Pid] = v
 	e.Victims = append(e.Victims, v)
 }
 
@@ -176,8 +227,8 @@ func (b *builder) fate(e *Episode, v *Victim) {
 		return
 	}
 	var failed, part *parse.Reap
-	for _, r := range s.Reaps {
-		if r.Pid != v.Kill.Pid || !s.Order(&r.Meta).After(v.Order) {
+	for _, r := range s.Reaped(v.Kill.Pid) {
+		if !s.Order(&r.Meta).After(v.Order) {
 			continue
 		}
 		if r.OK && !Leftover(v.Kill, r) {
@@ -248,9 +299,7 @@ func (b *builder) leftBy(e *Episode, v *Victim, after stacks.Order) bool {
 		if !o.HasTable || o.Damaged || o.MoreTasks > 0 || len(o.Candidates) == 0 || !s.Order(&o.Meta).After(after) {
 			continue
 		}
-		if !slices.ContainsFunc(o.Candidates, func(c parse.Candidate) bool {
-			return c.Pid == v.Kill.Pid || slices.ContainsFunc(v.Threads, func(t *stacks.Task) bool { return t.Tgid != 0 && t.Tgid == c.Tgid })
-		}) {
+		if t := b.table(o); !t.pid(v.Kill.Pid) && !slices.ContainsFunc(v.Threads, func(x *stacks.Task) bool { return x.Tgid != 0 && t.tgid(x.Tgid) }) {
 			v.set(Exited, "it is missing from the task table of a later OOM report", Ref{o.Span.Input, o.Span.First})
 			return true
 		}
@@ -271,8 +320,14 @@ func (b *builder) leftBy(e *Episode, v *Victim, after stacks.Order) bool {
 	}
 	// A second victim in the same group: select_bad_process() chooses none
 	// while one that was killed before still has its memory (2.6.34..7.1).
-	for _, k := range e.Kills {
-		if k.Pid != v.Kill.Pid && k.Report != nil && k.Report != v.Kill.Report && s.Order(&k.Meta).After(after) && !b.failedBefore(v, k) {
+	from, _ := slices.BinarySearchFunc(e.Kills, after, func(k *parse.Kill, o stacks.Order) int {
+		if s.Order(&k.Meta).After(o) {
+			return 1
+		}
+		return -1
+	})
+	for _, k := range e.Kills[from:] {
+		if k.Pid != v.Kill.Pid && k.Report != nil && k.Report != v.Kill.Report && !b.failedBefore(v, k) {
 			v.set(Exited, "the OOM killer chose another victim in the group later, which it does only once the last one is gone", Ref{k.Span.Input, k.Span.First})
 			return true
 		}
@@ -283,9 +338,55 @@ func (b *builder) leftBy(e *Episode, v *Victim, after stacks.Order) bool {
 // failedBefore: after "unable to reap" the next victim may be picked although
 // the first is still there (MMF_OOM_SKIP, 4.9 ->).
 func (b *builder) failedBefore(v *Victim, k *parse.Kill) bool {
-	return slices.ContainsFunc(b.Snap.Reaps, func(r *parse.Reap) bool {
-		return !r.OK && r.Pid == v.Kill.Pid && b.Snap.Order(&k.Meta).After(b.Snap.Order(&r.Meta))
+	return slices.ContainsFunc(b.Snap.Reaped(v.Kill.Pid), func(r *parse.Reap) bool {
+		return !r.OK && b.Snap.Order(&k.Meta).After(b.Snap.Order(&r.Meta))
 	})
+}
+
+// table is who stands in a report's task table.
+type table struct{ pids, tgids []int } // sorted
+
+func (b *builder) table(o *parse.OOM) *table {
+	t := b.tables[o]
+	if t == nil {
+		t = &table{}
+		for _, c := range o.Candidates {
+			t.pids = append(t.pids, c.Pid)
+			t.tgids = append(t.tgids, c.Tgid)
+		}
+		slices.Sort(t.pids)
+		slices.Sort(t.tgids)
+		b.tables[o] = t
+	}
+	return t
+}
+
+func (t *table) pid(n int) bool {
+	_, ok := slices.BinarySearch(t.pids, n)
+	return ok
+}
+
+// has reports whether the process of a task stands in the table.
+func (t *table) has(x *stacks.Task) bool {
+	return t.pid(x.Pid) || t.tgid(x.Pid) || x.Tgid != 0 && t.tgid(x.Tgid)
+}
+
+func (t *table) tgid(n int) bool {
+	_, ok := slices.BinarySearch(t.tgids, n)
+	return ok
+}
+
+// lists reports whether a pid stands in one of the episode's task tables.
+func (e *Episode) lists(pid int) bool {
+	if e.listed == nil {
+		e.listed = map[int]bool{}
+		for _, o := range e.Reports {
+			for _, c := range o.Candidates {
+				e.listed[c.Pid] = true
+			}
+		}
+	}
+	return e.listed[pid]
 }
 
 func (b *builder) listed(v *Victim, d *parse.Dump) bool {

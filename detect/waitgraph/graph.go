@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/graph/topo"
 
 	"github.com/oomtrace/oomtrace/detect/lockmodel"
+	"github.com/oomtrace/oomtrace/parse"
 	"github.com/oomtrace/oomtrace/stacks"
 )
 
@@ -22,6 +23,9 @@ type Node struct {
 	Label   string
 	Task    *stacks.Task
 	Episode *Episode // the memcg's or system's OOM
+
+	index   int     // in Graph.Nodes
+	out, in []*Edge // the live ones
 }
 
 // The relations of edges.
@@ -83,8 +87,6 @@ type Graph struct {
 	views map[*stacks.Task]*View
 	nodes map[string]*Node
 	edges map[edgeKey]*Edge
-	out   map[*Node][]*Edge
-	in    map[*Node][]*Edge
 }
 
 // View returns what the task's present sighting says, nil if nothing.
@@ -93,19 +95,25 @@ func (g *Graph) View(t *stacks.Task) *View { return g.views[t] }
 // Node returns a node by id, nil if there is none.
 func (g *Graph) Node(id string) *Node { return g.nodes[id] }
 
-// Out returns the live edges from n.
+// Out returns the live edges from n, none if n is nil.
 func (g *Graph) Out(n *Node) []*Edge {
-	return g.out[n]
+	if n == nil {
+		return nil
+	}
+	return n.out
 }
 
-// In returns the live edges to n.
+// In returns the live edges to n, none if n is nil.
 func (g *Graph) In(n *Node) []*Edge {
-	return g.in[n]
+	if n == nil {
+		return nil
+	}
+	return n.in
 }
 
 // Edge returns the live edge between two nodes, nil if there is none.
 func (g *Graph) Edge(from, to *Node) *Edge {
-	for _, e := range g.out[from] {
+	for _, e := range from.out {
 		if e.To == to {
 			return e
 		}
@@ -124,7 +132,7 @@ func (g *Graph) node(id string, make func() *Node) *Node {
 		return n
 	}
 	n := make()
-	n.ID = id
+	n.ID, n.index = id, len(g.Nodes)
 	g.nodes[id] = n
 	g.Nodes = append(g.Nodes, n)
 	return n
@@ -147,8 +155,8 @@ func (g *Graph) add(e *Edge) *Edge {
 	g.edges[k] = e
 	g.Edges = append(g.Edges, e)
 	if !e.Ended {
-		g.out[e.From] = append(g.out[e.From], e)
-		g.in[e.To] = append(g.in[e.To], e)
+		e.From.out = append(e.From.out, e)
+		e.To.in = append(e.To.in, e)
 	}
 	return e
 }
@@ -161,15 +169,11 @@ const maxCycles = 8
 // shortest cycles until every node of the component is in one, at most
 // maxCycles.
 func (g *Graph) findCycles() {
-	index := make(map[*Node]int, len(g.Nodes))
-	for i, n := range g.Nodes {
-		index[n] = i
-	}
 	adj := make(adjacency, len(g.Nodes))
 	seen := make([]int, len(g.Nodes)) // 1 + the last node with an edge to this one
 	for i, n := range g.Nodes {
-		for _, e := range g.out[n] { // two relations can join the same nodes
-			if t := index[e.To]; t != i && seen[t] != i+1 {
+		for _, e := range n.out { // two relations can join the same nodes
+			if t := e.To.index; t != i && seen[t] != i+1 {
 				seen[t] = i + 1
 				adj[i] = append(adj[i], t)
 			}
@@ -188,18 +192,20 @@ func (g *Graph) findCycles() {
 		comps = append(comps, c)
 	}
 	slices.SortFunc(comps, func(a, b []int) int { return a[0] - b[0] })
-	for _, c := range comps {
-		in := make([]bool, len(g.Nodes))
+	comp := make([]int, len(g.Nodes)) // of each node, from 1; 0 if it is in none
+	for i, c := range comps {
 		for _, n := range c {
-			in[n] = true
+			comp[n] = i + 1
 		}
+	}
+	for _, c := range comps {
 		covered := map[int]bool{}
 		listed := 0
 		for _, start := range c {
 			if covered[start] || listed == maxCycles {
 				continue
 			}
-			cyc := shortestCycle(adj, in, start)
+			cyc := shortestCycle(adj, comp, start)
 			var nodes []*Node
 			for _, n := range cyc {
 				covered[n] = true
@@ -211,15 +217,15 @@ func (g *Graph) findCycles() {
 	}
 }
 
-// shortestCycle finds one by breadth-first search inside a component.
-func shortestCycle(adj adjacency, in []bool, start int) []int {
+// shortestCycle finds one by breadth-first search inside the component of start.
+func shortestCycle(adj adjacency, comp []int, start int) []int {
 	prev := map[int]int{}
 	queue := []int{start}
 	for len(queue) > 0 {
 		n := queue[0]
 		queue = queue[1:]
 		for _, m := range adj[n] {
-			if !in[m] {
+			if comp[m] != comp[start] {
 				continue
 			}
 			if m == start {
@@ -258,11 +264,10 @@ func rotate(c []*Node) []*Node {
 
 // Build makes the graph of a snapshot.
 func Build(snap *stacks.Snapshot, opt Options) *Graph {
-	g := &Graph{Snap: snap, Model: opt.Model, views: map[*stacks.Task]*View{}, nodes: map[string]*Node{},
-		edges: map[edgeKey]*Edge{}, out: map[*Node][]*Edge{}, in: map[*Node][]*Edge{}}
+	g := &Graph{Snap: snap, Model: opt.Model, views: make(map[*stacks.Task]*View, len(snap.Tasks)), nodes: map[string]*Node{}, edges: map[edgeKey]*Edge{}}
 	g.Version, _ = lockmodel.ParseVersion(snap.Release)
 	g.dec = decoder{model: opt.Model, version: g.Version, known: map[reading]*Reading{}}
-	b := &builder{Graph: g, opt: opt}
+	b := &builder{Graph: g, opt: opt, tables: map[*parse.OOM]*table{}, victimsOf: map[*stacks.Task][]*Victim{}, writing: map[conflict][]*View{}}
 	b.view()
 	b.episodes()
 	b.chargers()

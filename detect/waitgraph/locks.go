@@ -193,7 +193,7 @@ func (b *builder) alike(w *waiter, holders []*View) (groupKey, bool) {
 	case "own_mm", "target_mm", "foreign_mm", "target_task", "own_task":
 		return groupKey{}, false
 	}
-	if slices.ContainsFunc(v.Holds, func(h Hold) bool { return h.Class == w.class }) || b.victims()[v.Task] {
+	if slices.ContainsFunc(v.Holds, func(h Hold) bool { return h.Class == w.class }) || b.isVictim(v.Task) {
 		return groupKey{}, false
 	}
 	return groupKey{w.class, v.Wait.Instance, v.Wait.Mode, v.Wait.FS, w.addr, v.At.Span.Input, v.At.Dump}, len(holders) > 0
@@ -255,15 +255,24 @@ func holdWhy(h Hold) string {
 // writerWaits: between a reading holder and a waiting reader there is a
 // conflict only if a writer waits for the same lock.
 func (b *builder) writerWaits(w *waiter, h *View) bool {
-	for _, v := range b.writers[w.class] {
-		if v == w.view || v == h {
-			continue
+	k := conflict{w.class, w.view.Wait.Instance, w.view.Wait.FS}
+	writers, known := b.writing[k]
+	if !known {
+		for _, v := range b.writers[w.class] {
+			// Waiter and holder are no more than two of them.
+			if len(writers) < 3 && instanceFits(v.Wait.Instance, k.instance) && (v.Wait.FS == "" || k.fs == "" || v.Wait.FS == k.fs) {
+				writers = append(writers, v)
+			}
 		}
-		if instanceFits(v.Wait.Instance, w.view.Wait.Instance) && (v.Wait.FS == "" || w.view.Wait.FS == "" || v.Wait.FS == w.view.Wait.FS) {
-			return true
-		}
+		b.writing[k] = writers
 	}
-	return false
+	return slices.ContainsFunc(writers, func(v *View) bool { return v != w.view && v != h })
+}
+
+// conflict is what the writers in the way of a reader depend on.
+type conflict struct {
+	class        *lockmodel.Class
+	instance, fs string
 }
 
 // instanceFits: a directory's lock is never a file's; "inode" is either.

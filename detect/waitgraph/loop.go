@@ -53,17 +53,32 @@ func loopDevice(v *View) string {
 // are none: they complete their I/O at once (drivers/block/brd.c).
 func (b *builder) devicesOf(v *View) []string {
 	var out []string
-	for _, n := range b.Snap.Notes {
-		fs, dev, ok := strings.Cut(n.Text, " ")
-		if n.Kind != "mount" || !ok || strings.HasPrefix(dev, "ram") {
-			continue
+	for _, m := range b.mountList() {
+		if _, rest, ok := strings.Cut(v.Task.Comm, "/"); ok && (rest == m.dev || strings.HasPrefix(rest, m.dev+"-")) {
+			return []string{m.dev} // jbd2/loop0-8, xfsaild/loop0
 		}
-		if _, rest, ok := strings.Cut(v.Task.Comm, "/"); ok && (rest == dev || strings.HasPrefix(rest, dev+"-")) {
-			return []string{dev} // jbd2/loop0-8, xfsaild/loop0
-		}
-		if (v.Wait.FS == "" || v.Wait.FS == fs) && !slices.Contains(out, dev) {
-			out = append(out, dev)
+		if (v.Wait.FS == "" || v.Wait.FS == m.fs) && !slices.Contains(out, m.dev) {
+			out = append(out, m.dev)
 		}
 	}
 	return out
+}
+
+// mount is a file system and the device it is on.
+type mount struct{ fs, dev string }
+
+// mountList are the mounts that the log tells of, each once.
+func (b *builder) mountList() []mount {
+	if b.mounts == nil {
+		b.mounts = []mount{}
+		seen := map[mount]bool{}
+		for _, n := range b.Snap.Notes {
+			fs, dev, ok := strings.Cut(n.Text, " ")
+			if m := (mount{fs, dev}); n.Kind == "mount" && ok && !strings.HasPrefix(dev, "ram") && !seen[m] {
+				seen[m] = true
+				b.mounts = append(b.mounts, m)
+			}
+		}
+	}
+	return b.mounts
 }

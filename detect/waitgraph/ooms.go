@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/oomtrace/oomtrace/parse"
 	"github.com/oomtrace/oomtrace/stacks"
 )
 
@@ -84,27 +83,28 @@ func oomLabel(memcg string) string {
 // onlyOpenEpisode joins a sleeper without a report of its own: by its group,
 // by the task table, or because there is only one open memcg OOM.
 func (b *builder) onlyOpenEpisode(t *stacks.Task) *Episode {
-	var open []*Episode
-	for _, e := range b.Episodes {
-		if e.Scope != "memcg" && e.Scope != "" || e.Resolved() {
-			continue
+	if !b.openKnown {
+		b.openKnown = true
+		for _, e := range b.Episodes {
+			if (e.Scope == "memcg" || e.Scope == "") && !e.Resolved() {
+				b.open = append(b.open, e)
+			}
 		}
+	}
+	var some *Episode
+	more := false
+	for _, e := range b.open {
 		// A pasted stack without a pid belongs to its own paste.
 		if !t.HasPid && len(e.Reports) > 0 && e.Reports[0].Span.Input != t.Sightings[0].Span.Input {
 			continue
 		}
-		if t.Memcg != "" && e.Memcg != "" && t.Memcg == e.Memcg {
+		if t.Memcg != "" && e.Memcg != "" && t.Memcg == e.Memcg || t.HasPid && e.lists(t.Pid) {
 			return e
 		}
-		for _, r := range e.Reports {
-			if slices.ContainsFunc(r.Candidates, func(c parse.Candidate) bool { return c.Pid == t.Pid && t.HasPid }) {
-				return e
-			}
-		}
-		open = append(open, e)
+		some, more = e, some != nil
 	}
-	if len(open) == 1 && (t.Memcg == "" || open[0].Memcg == "") {
-		return open[0]
+	if some != nil && !more && (t.Memcg == "" || some.Memcg == "") {
+		return some
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (b *builder) victimEdges() {
 				ed.Why = append(ed.Why, "the heading above its stack names it as the victim: "+strconv.Quote(t.Label))
 			}
 		}
-		if len(b.out[n]) == 0 && b.Snap.CapturesOnly() {
+		if len(n.out) == 0 && b.Snap.CapturesOnly() {
 			b.assumedVictims(n)
 		}
 	}
@@ -143,16 +143,16 @@ func (b *builder) victimEdges() {
 // assumedVictims: where only stacks were captured and no kernel log, a task
 // that waits for a lock of a trapped charger may be the victim or may not.
 func (b *builder) assumedVictims(n *Node) {
-	for _, e := range slices.Clone(b.in[n]) {
+	for _, e := range slices.Clone(n.in) {
 		charger := e.From.Task
 		if charger == nil || b.trapped[charger] == nil || b.trapped[charger].View.Charge.Kind == SynchronizeWait {
 			continue
 		}
-		for _, held := range b.in[e.From] {
+		for _, held := range e.From.in {
 			if held.Relation != HeldBy {
 				continue
 			}
-			for _, w := range b.in[held.From] {
+			for _, w := range held.From.in {
 				v := b.views[w.From.Task]
 				if v == nil || v.Wait == nil || v.Wait.Killable || b.trapped[w.From.Task] != nil {
 					continue
@@ -190,7 +190,7 @@ func (b *builder) victimThreads(v *Victim) []*stacks.Task {
 // ends when its userspace handler acts. No log names that process.
 func (b *builder) handlerEdges() {
 	for _, n := range slices.Clone(b.Nodes) {
-		if n.Class != "memcg_oom" || n.Episode != nil && len(n.Episode.Victims) > 0 || len(b.out[n]) > 0 {
+		if n.Class != "memcg_oom" || n.Episode != nil && len(n.Episode.Victims) > 0 || len(n.out) > 0 {
 			continue
 		}
 		handlers, basis, weak := b.handlers(n)
@@ -227,8 +227,8 @@ func (b *builder) handlers(n *Node) (list []*stacks.Task, basis string, weak boo
 		if v.Wait == nil || b.trapped[v.Task] != nil || !b.waiting(v) || v.Wait.Instance != "target_mm" && v.Wait.Instance != "target_task" {
 			continue
 		}
-		for _, e := range b.out[b.taskNode(v.Task)] {
-			for _, h := range b.out[e.To] {
+		for _, e := range b.taskNode(v.Task).out {
+			for _, h := range e.To.out {
 				if h.To.Task != nil && b.trapped[h.To.Task] != nil && !slices.Contains(out, v.Task) {
 					out = append(out, v.Task)
 				}

@@ -1,6 +1,7 @@
 package waitgraph
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,22 +32,26 @@ func (b *builder) splats() {
 			found = append(found, w)
 		}
 	}
+	has := map[string][]splatWait{} // by the class that they have
+	for _, w := range found {
+		has[w.has] = append(has[w.has], w)
+	}
+	waiters := map[string]int{} // so far, by the class that they want
 	for _, w := range found {
 		n := b.splatNode(w.wants)
 		e := b.waitEdge(w.view, n, Lockdep)
 		e.Evidence = append(e.Evidence, w.site)
 		e.Why = append(e.Why, "it hangs at the very site at which lockdep's report (line "+strconv.Itoa(w.site.Line)+") saw "+w.wants+" requested")
-		var owners []splatWait
-		for _, o := range found {
-			if o.has == w.wants && o.view.Task != w.view.Task {
-				owners = append(owners, o)
-			}
+		b.joined[w.view.Task] = true
+		if waiters[w.wants]++; waiters[w.wants] > 2 {
+			continue // the first two have named all owners
 		}
+		owners := slices.Clone(has[w.wants])
+		owners = slices.DeleteFunc(owners, func(o splatWait) bool { return o.view.Task == w.view.Task })
 		for _, o := range owners {
 			b.add(&Edge{From: n, To: b.taskNode(o.view.Task), Relation: HeldBy, Basis: FrameModel, Frame: o.view.Wait.Frame.Func, Alternatives: len(owners), Together: b.together(w.view, o.view),
 				Evidence: []Ref{{o.view.At.Span.Input, o.view.At.Line(o.view.Wait.Frame)}}, Why: []string{"at its site lockdep's report saw " + o.wants + " requested with " + o.has + " held"}})
 		}
-		b.joined[w.view.Task] = true
 	}
 }
 
