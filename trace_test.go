@@ -3,7 +3,6 @@ package oomtrace_test
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"io"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/oomtrace/oomtrace"
+	"github.com/oomtrace/oomtrace/internal/tracecheck"
 	"github.com/oomtrace/oomtrace/report"
 )
 
@@ -336,46 +336,8 @@ func TestTraceOutputs(t *testing.T) {
 
 func checkTraceEvents(t *testing.T, name string, data []byte) {
 	t.Helper()
-	var out struct {
-		TraceEvents []struct {
-			Name, Cat, Ph, S string
-			TS, Dur          float64
-			Pid, Tid         int
-		}
-	}
-	if err := json.Unmarshal(data, &out); err != nil {
-		t.Fatal(err)
-	}
-	type thread struct{ pid, tid int }
-	spans := map[thread][][2]float64{}
-	for _, e := range out.TraceEvents {
-		switch e.Ph {
-		case "M":
-		case "i":
-			if e.S != "p" && e.S != "t" {
-				t.Errorf("%s: instant %q of scope %q", name, e.Name, e.S)
-			}
-		case "X":
-			if e.Dur < 0 || e.Name == "" || e.Cat == "" {
-				t.Errorf("%s: %+v", name, e)
-			}
-			spans[thread{e.Pid, e.Tid}] = append(spans[thread{e.Pid, e.Tid}], [2]float64{e.TS, e.TS + e.Dur})
-		default:
-			t.Errorf("%s: phase %q", name, e.Ph)
-		}
-	}
-	if len(spans) == 0 {
-		t.Errorf("%s: no spans", name)
-	}
-	const eps = 1e-2 // microseconds: floating point
-	for th, list := range spans {
-		for i, a := range list {
-			for _, b := range list[i+1:] {
-				if a[0] < b[0]-eps && b[0] < a[1]-eps && a[1] < b[1]-eps || b[0] < a[0]-eps && a[0] < b[1]-eps && b[1] < a[1]-eps {
-					t.Errorf("%s: thread %v: %v and %v overlap without nesting", name, th, a, b)
-				}
-			}
-		}
+	for _, p := range tracecheck.Check(data, true) {
+		t.Errorf("%s: trace events: %s", name, p)
 	}
 }
 

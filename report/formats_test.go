@@ -16,6 +16,7 @@ import (
 
 	jsonschema "github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/oomtrace/oomtrace/internal/tracecheck"
 	"github.com/oomtrace/oomtrace/report"
 )
 
@@ -257,5 +258,39 @@ func TestJSONAsTheLibrary(t *testing.T) {
 		if plain == b.String() && got != plain {
 			t.Errorf("%s: not as encoding/json writes it", name)
 		}
+	}
+}
+
+func TestTraceEventsFormat(t *testing.T) {
+	for name, r := range everyReport(t) {
+		out := render(t, r, "trace-events", report.Options{})
+		for _, p := range tracecheck.Check([]byte(out), name == "trace") {
+			t.Errorf("%s: %s", name, p)
+		}
+		for _, bad := range unprintable(out) {
+			t.Errorf("%s: %q", name, bad)
+		}
+		if strings.Contains(out, longComm[:5000]) {
+			t.Errorf("%s: a comm of 100 kB was not cut", name)
+		}
+	}
+
+	// A wait for a lock lasts as long as it did, whatever the scheduler did meanwhile.
+	out := render(t, cases(t)["trace"], "trace-events", report.Options{})
+	if !strings.Contains(out, `{"name":"lock wait: 00000000037da8a8 in do_truncate","cat":"lock_wait","ph":"X","ts":4320788,"dur":28272971,"pid":1,"tid":101,"args":{"line":219,"lock":"00000000037da8a8","mode":"WRITE","open":true}}`) {
+		t.Errorf("no wait of 28 s in\n%s", out)
+	}
+}
+
+// The clocks of a trace and a log may differ by more than the trace's times.
+func TestTraceEventsBeforeZero(t *testing.T) {
+	r := cases(t)["trace"]
+	r.Trace.Inputs[0].OffsetS = -3
+	out := render(t, r, "trace-events", report.Options{})
+	for _, p := range tracecheck.Check([]byte(out), true) {
+		t.Error(p)
+	}
+	if !strings.Contains(out, `"microseconds_added":711072`) { // 3 s less the 2.288928 s of the first span
+		t.Errorf("%.200s", out)
 	}
 }

@@ -2,7 +2,9 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -19,7 +21,7 @@ var traceEventsFormat = Format{
 type traceEvent struct {
 	Name  string         `json:"name"`
 	Cat   string         `json:"cat,omitempty"`
-	Phase string         `json:"ph"` // X complete, i instant, M metadata, s and f flow
+	Phase string         `json:"ph"` // X complete, i instant, M metadata, s and f start and end of an arrow
 	TS    float64        `json:"ts"`
 	Dur   *float64       `json:"dur,omitempty"`
 	Pid   int            `json:"pid"`
@@ -28,157 +30,282 @@ type traceEvent struct {
 	ID    int            `json:"id,omitempty"`
 	Bind  string         `json:"bp,omitempty"`
 	Args  map[string]any `json:"args,omitempty"`
+
+	order int // of events at one time
 }
 
-// writeTraceEvents writes one process for each trace, with a thread for each
+// Events of one time stand in this order. Perfetto binds an arrow to the slice
+// that is on top of the thread when it reads the arrow: its start wants the
+// slice in front of it, its end must come before the slices that begin then
+// (perfetto, flow_tracker.cc).
+const (
+	orderWaker = iota
+	orderFlowStart
+	orderFlowEnd
+	orderSlice
+	orderInstant
+)
+
+// schedTid, added to a pid, is the thread of what the scheduler does with a
+// task. It is PID_MAX_LIMIT (include/linux/threads.h), so no pid has it.
+const schedTid = 4 << 20
+
+// traceEvents collects the events of a report.
+type traceEvents struct {
+	meta, events []traceEvent
+	flows        int
+}
+
+func (t *traceEvents) name(kind string, pid, tid int, name string) {
+	t.meta = append(t.meta, traceEvent{Name: kind, Phase: "M", Pid: pid, Tid: tid, Args: map[string]any{"name": visible(clip(name, 4*maxName))}})
+}
+
+func (t *traceEvents) index(kind string, pid, tid, index int) {
+	t.meta = append(t.meta, traceEvent{Name: kind, Phase: "M", Pid: pid, Tid: tid, Args: map[string]any{"sort_index": index}})
+}
+
+// writeTraceEvents writes one process for each trace, with two threads for each
 // of its tasks, and one for each incident, with its timeline.
 func writeTraceEvents(w io.Writer, r *Report, _ Options) error {
+	var t traceEvents
+	for _, v := range r.traceViews() {
+		t.trace(v)
+	}
+	for i := range r.Incidents {
+		t.incident(len(r.Inputs)+1+i, &r.Incidents[i])
+	}
+	// A viewer takes no time before 0. One can come from the offset between two clocks.
+	var first float64
+	for i := range t.events {
+		first = min(first, t.events[i].TS)
+	}
+	other := map[string]any{"tool": visible(clip(r.Tool.Name+" "+r.Tool.Version, maxName))}
+	if first < 0 {
+		for i := range t.events {
+			t.events[i].TS = micros((t.events[i].TS - first) / 1e6)
+		}
+		other["microseconds_added"] = -first
+	}
+	slices.SortStableFunc(t.events, func(a, b traceEvent) int {
+		return cmp.Or(cmp.Compare(a.TS, b.TS), cmp.Compare(a.order, b.order), cmp.Compare(deref(b.Dur), deref(a.Dur)))
+	})
+
+	head, err := json.Marshal(other)
+	if err != nil {
+		return err
+	}
 	bw := bufio.NewWriter(w)
-	io.WriteString(bw, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"tool\":\"oomtrace\"},\"traceEvents\":[")
-	first := true
-	var failed error
-	put := func(e traceEvent) {
+	fmt.Fprintf(bw, "{\"displayTimeUnit\":\"ms\",\"otherData\":%s,\"traceEvents\":[", head)
+	for i, e := range append(t.meta, t.events...) {
 		b, err := json.Marshal(e)
 		if err != nil {
-			failed = err
-			return
+			return err
 		}
-		if !first {
+		if i > 0 {
 			bw.WriteByte(',')
 		}
-		first = false
 		bw.WriteByte('\n')
 		bw.Write(b)
 	}
-	name := func(kind string, pid, tid int, s string) {
-		put(traceEvent{Name: kind, Phase: "M", Pid: pid, Tid: tid, Args: map[string]any{"name": s}})
-	}
-	if t := r.Trace; t != nil {
-		t.events(r, put, name)
-	}
-	for i := range r.Incidents {
-		inc := &r.Incidents[i]
-		pid := len(r.Inputs) + 1 + i
-		name("process_name", pid, 0, "incident "+inc.ID+": "+inc.Verdict+" ("+inc.Confidence+")")
-		tids := map[string]int{}
-		for j := range inc.Tasks {
-			t := &inc.Tasks[j]
-			tid := j + 1
-			if t.Pid != nil {
-				tid = *t.Pid
-			}
-			if tids[t.ID] == 0 {
-				tids[t.ID] = tid
-				name("thread_name", pid, tid, t.stackRoot()+" ("+t.Role+")")
-			}
-		}
-		for j := range inc.Timeline {
-			e := &inc.Timeline[j]
-			if e.BootS == nil {
-				continue
-			}
-			put(traceEvent{Name: clip(e.Text, maxLine), Cat: e.Kind, Phase: "i", TS: micros(*e.BootS), Pid: pid, Tid: tids[deref(e.Task)], Scope: "p", Args: map[string]any{"input": e.Input, "line": e.Line}})
-		}
-	}
 	io.WriteString(bw, "\n]}\n")
-	if failed != nil {
-		return failed
-	}
 	return bw.Flush()
 }
 
 // micros keeps nanoseconds and drops what floating point adds.
 func micros(s float64) float64 { return math.Round(s*1e9) / 1e3 }
 
-func (t *Trace) events(r *Report, put func(traceEvent), name func(kind string, pid, tid int, s string)) {
-	var shift = map[int]float64{}
-	for _, in := range t.Inputs {
-		shift[in.Input] = in.OffsetS
-		if in.Input < len(r.Inputs) {
-			name("process_name", in.Input+1, 0, r.Inputs[in.Input].Name)
-		}
+// incident adds the timeline of an incident, as moments.
+func (t *traceEvents) incident(pid int, inc *Incident) {
+	t.name("process_name", pid, 0, "incident "+inc.ID+": "+verdictText(inc.Verdict)+" ("+inc.Confidence+")")
+	t.index("process_sort_index", pid, 0, pid)
+	tasks := make(map[string]*Task)
+	for i := range inc.Tasks {
+		tasks[inc.Tasks[i].ID] = &inc.Tasks[i]
 	}
-	for i := range t.Tasks {
-		k := &t.Tasks[i]
+	named := make(map[int]bool)
+	for i := range inc.Timeline {
+		e := &inc.Timeline[i]
+		if e.BootS == nil {
+			continue
+		}
+		x := traceEvent{Name: visible(clip(e.Text, maxLine)), Cat: visible(clip(e.Kind, maxName)), Phase: "i", TS: micros(*e.BootS), Pid: pid, Scope: "p", Args: map[string]any{"input": e.Input, "line": e.Line}, order: orderInstant}
+		if k := tasks[deref(e.Task)]; k != nil && k.Pid != nil && *k.Pid > 0 {
+			x.Tid, x.Scope = *k.Pid, "t"
+			if !named[x.Tid] {
+				named[x.Tid] = true
+				t.name("thread_name", pid, x.Tid, k.stackRoot()+" ("+k.Role+")")
+			}
+		}
+		t.events = append(t.events, x)
+	}
+}
+
+// trace adds what one trace shows. A task has two threads, for a wait for a lock
+// begins while the task runs and ends while it runs again: what it does, which
+// nests, and what the scheduler does with it.
+func (t *traceEvents) trace(v *traceView) {
+	pid := v.input + 1
+	name := v.r.inputName(v.input)
+	if !v.timed {
+		name += " (no times in this trace)"
+	}
+	t.name("process_name", pid, 0, name)
+	t.index("process_sort_index", pid, 0, pid)
+	if !v.timed {
+		return // slices that all begin at 0 would show an order that nobody measured
+	}
+	waits := make(map[string][]*LockWait)
+	for _, w := range v.waits {
+		waits[w.Task] = append(waits[w.Task], w)
+	}
+	threads := make(map[string]int)
+	for i, k := range v.tasks {
+		does, sched := k.slices(waits[k.ID])
 		comm := deref(k.Comm)
 		if comm == "" {
 			comm = "<...>"
 		}
-		name("thread_name", k.Input+1, k.Pid, comm)
-		ends := nest(k.Spans)
-		for j := range k.Spans {
-			s := &k.Spans[j]
-			dur := micros(ends[j] - s.StartS)
-			args := map[string]any{"line": s.Line}
-			if s.Open {
-				args["open"] = true
-			}
-			if s.Count > 1 {
-				args["count"] = s.Count
-			}
-			if s.DurationS > ends[j]-s.StartS+1e-9 {
-				args["duration_s"] = s.DurationS
-			}
-			label := s.State
-			if w := deref(s.What); w != "" {
-				label += ": " + clip(w, maxLine)
-			}
-			put(traceEvent{Name: label, Cat: s.State, Phase: "X", TS: micros(s.StartS + shift[k.Input]), Dur: &dur, Pid: k.Input + 1, Tid: k.Pid, Args: args})
+		if len(does) > 0 {
+			t.name("thread_name", pid, k.Pid, comm)
+			t.index("thread_sort_index", pid, k.Pid, 2*i)
+			threads[k.ID] = k.Pid
 		}
+		if len(sched) > 0 {
+			t.name("thread_name", pid, schedTid+k.Pid, comm+": scheduler")
+			t.index("thread_sort_index", pid, schedTid+k.Pid, 2*i+1)
+		}
+		t.slices(v, k.Pid, does)
+		t.slices(v, schedTid+k.Pid, sched)
 	}
-	for i := range t.LockWaits {
-		w := &t.LockWaits[i]
-		tid := 0
-		for j := range t.Tasks {
-			if t.Tasks[j].ID == w.Task && t.Tasks[j].Input == w.Input {
-				tid = t.Tasks[j].Pid
-			}
-		}
-		if tid == 0 {
+	for _, w := range v.waits {
+		to, ok := threads[w.Task]
+		if w.Waker == nil || w.Open || !ok {
 			continue
 		}
-		args := map[string]any{"address": w.Address, "line": w.Line}
-		for key, v := range map[string]*string{"class": w.Class, "flags": w.Flags, "waker": w.Waker} {
-			if v != nil {
-				args[key] = *v
+		from, ok := threads[*w.Waker]
+		if !ok {
+			i := slices.IndexFunc(v.tasks, func(k *TraceTask) bool { return k.ID == *w.Waker })
+			if i < 0 {
+				continue
 			}
+			k := v.tasks[i]
+			from = k.Pid
+			threads[k.ID] = from
+			t.name("thread_name", pid, from, k.label(maxLabel))
+			t.index("thread_sort_index", pid, from, 2*i)
 		}
-		put(traceEvent{Name: "lock wait begins", Cat: "lock_wait", Phase: "i", TS: micros(w.BeginS + shift[w.Input]), Pid: w.Input + 1, Tid: tid, Scope: "t", Args: args})
+		t.flows++
+		// Where the wait ends, for the report has no time of the wakeup; a
+		// nanosecond before, for chrome://tracing computes in milliseconds and
+		// would find no slice at its very end.
+		at, zero := micros(w.BeginS+v.shift+w.DurationS-1e-9), 0.0
+		t.events = append(t.events,
+			traceEvent{Name: "wakes " + v.task(w.Task), Cat: "waker", Phase: "X", TS: at, Dur: &zero, Pid: pid, Tid: from, Args: map[string]any{"lock": visible(w.lock())}, order: orderWaker},
+			traceEvent{Name: "wakes", Cat: "waker", Phase: "s", TS: at, Pid: pid, Tid: from, ID: t.flows, order: orderFlowStart},
+			traceEvent{Name: "wakes", Cat: "waker", Phase: "f", TS: at, Pid: pid, Tid: to, ID: t.flows, Bind: "e", order: orderFlowEnd})
 	}
 }
 
-// nest returns where each span ends. The viewers draw the events of a thread
+// traceSlice is a span on a thread, with the wait for a lock that it is.
+type traceSlice struct {
+	TraceSpan
+	wait *LockWait
+}
+
+// slices parts the spans of a task into what it does, with its waits for locks,
+// and what the scheduler does with it.
+func (k *TraceTask) slices(waits []*LockWait) (does, sched []traceSlice) {
+	byLine := make(map[int]*LockWait, len(waits))
+	for _, w := range waits {
+		byLine[w.Line] = w
+	}
+	for i := range k.Spans {
+		s := traceSlice{TraceSpan: k.Spans[i]}
+		if stateOf(s.State).rank == 0 {
+			sched = append(sched, s)
+			continue
+		}
+		if s.State == "lock_wait" && byLine[s.Line] != nil {
+			s.wait = byLine[s.Line]
+			delete(byLine, s.Line)
+		}
+		does = append(does, s)
+	}
+	for _, w := range waits { // those whose span was left out for being short
+		if byLine[w.Line] == w {
+			lock := w.lock()
+			does = append(does, traceSlice{TraceSpan{State: "lock_wait", StartS: w.BeginS, DurationS: w.DurationS, Open: w.Open, What: &lock, Count: 1, Line: w.Line}, w})
+		}
+	}
+	return does, sched
+}
+
+// slices adds the spans of one thread.
+func (t *traceEvents) slices(v *traceView, tid int, spans []traceSlice) {
+	ends := nest(spans)
+	for i := range spans {
+		s := &spans[i]
+		args := map[string]any{}
+		if s.Line > 0 {
+			args["line"] = s.Line
+		}
+		if s.Open {
+			args["open"] = true
+		}
+		if s.Count > 1 {
+			args["count"] = s.Count
+		}
+		if s.DurationS > ends[i]-s.StartS+1e-9 {
+			args["duration_s"] = s.DurationS
+		}
+		if w := s.wait; w != nil {
+			args["lock"] = visible(w.lock())
+			if w.Flags != nil {
+				args["mode"] = visible(clip(*w.Flags, maxName))
+			}
+			if w.Waker != nil {
+				args["waker"] = visible(v.task(*w.Waker))
+			}
+		}
+		label := stateOf(s.State).word
+		if w := s.subject(); w != "" {
+			label += ": " + w
+		}
+		start := micros(s.StartS + v.shift)
+		dur := max(micros((micros(ends[i]+v.shift)-start)/1e6), 0)
+		t.events = append(t.events, traceEvent{Name: visible(label), Cat: visible(clip(s.State, maxName)), Phase: "X", TS: start, Dur: &dur, Pid: v.input + 1, Tid: tid, Args: args, order: orderSlice})
+	}
+}
+
+// nest returns where each span ends. The viewers draw the slices of a thread
 // as a stack, so one that begins inside another one ends with it.
-func nest(spans []TraceSpan) []float64 {
+func nest(spans []traceSlice) []float64 {
 	order := make([]int, len(spans))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		switch x, y := &spans[a], &spans[b]; {
-		case x.StartS < y.StartS:
-			return -1
-		case x.StartS > y.StartS:
-			return 1
-		case x.DurationS > y.DurationS:
-			return -1
-		case x.DurationS < y.DurationS:
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(spans[a].StartS, spans[b].StartS), cmp.Compare(spans[b].DurationS, spans[a].DurationS))
 	})
 	ends := make([]float64, len(spans))
-	var open []float64
+	var open []int
 	for _, i := range order {
 		s := &spans[i]
-		for len(open) > 0 && open[len(open)-1] <= s.StartS+1e-7 { // times are microseconds
+		for len(open) > 0 {
+			last := open[len(open)-1]
+			// Stamps are whole microseconds and function_graph's durations are
+			// not: one that begins just before the end of another follows it.
+			if ends[last] > s.StartS && (spans[last].StartS == s.StartS || ends[last] >= s.StartS+1e-6) {
+				break
+			}
+			ends[last] = min(ends[last], s.StartS)
 			open = open[:len(open)-1]
 		}
-		ends[i] = s.StartS + s.DurationS
+		ends[i] = s.StartS + max(s.DurationS, 0)
 		if n := len(open); n > 0 {
-			ends[i] = min(ends[i], open[n-1])
+			ends[i] = min(ends[i], ends[open[n-1]])
 		}
-		open = append(open, ends[i])
+		open = append(open, i)
 	}
 	return ends
 }

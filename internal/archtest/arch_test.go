@@ -30,6 +30,7 @@ var allowed = []struct {
 }{
 	{"internal/input", nil},
 	{"internal/golden", nil},
+	{"internal/tracecheck", nil},
 	{"internal/archtest", nil},
 	{"internal/anchor", nil},
 	{"parse", nil},
