@@ -529,6 +529,9 @@ func TestTraceForms(t *testing.T) {
 			} else if test.name != "rows-bare" && test.name != "rows-cpu0" {
 				t.Error("no spans of the victim")
 			}
+			if test.name == "events" && !strings.HasPrefix(inc.Headline, "OOM in /jobevents or a group above it, hoarder/4758 killed") {
+				t.Errorf("headline %q", inc.Headline)
+			}
 			if test.last == 0 {
 				return
 			}

@@ -96,7 +96,7 @@ type Incident struct {
 type Event struct {
 	BootS *float64 `json:"boot_s"`
 	Wall  *string  `json:"wall"`
-	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end,enum=charge,enum=reclaim,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exit"`
+	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end,enum=charge,enum=reclaim,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exit,enum=fault,enum=kill_signal"`
 	Text  string   `json:"text"`
 	Task  *string  `json:"task"` // node id
 	Input int      `json:"input"`

@@ -152,28 +152,28 @@ type Tracer struct {
 // tracedTask is the state of one task while its events stream by.
 type tracedTask struct {
 	TraceTask
-	out       *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
-	state     byte              // at that switch
-	woken     float64           // since then, 0 if it was not
-	reason    string            // why it was off, where an event tells
-	onSince   float64
-	on        bool
-	cpu       int
-	sys       openCall   // system call
-	flt       openCall   // page fault; name is the address
-	fltEnd    float64    // until when something happened in it
-	unwound   bool       // the fault failed for the memcg's OOM
-	sureGroup bool       // Memcg is from an event about the memcg
-	wait      *TraceWait // for a lock, open
-	reclaim   float64
-	inRecl    bool
-	recl      string // what it reclaimed for last: "memcg", "global", "" for nothing
-	reclAt    int
-	open      *parse.TraceEvent // where function_graph leaves it
-	kill      *parse.Task       // its call trace in an OOM kill
-	slept     *parse.Task       // its stack in an OOM wait
-	totals    map[string]*TraceTotal
-	busy      bool // did something besides sleeping
+	out      *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
+	state    byte              // at that switch
+	woken    float64           // since then, 0 if it was not
+	reason   string            // why it was off, where an event tells
+	onSince  float64
+	on       bool
+	cpu      int
+	sys      openCall // system call
+	flt      openCall // page fault; name is the address
+	fltEnd   float64  // until when something happened in it
+	unwound  bool     // the fault failed for the memcg's OOM
+	mmGroups [2]groupCount
+	wait     *TraceWait // for a lock, open
+	reclaim  float64
+	inRecl   bool
+	recl     string // what it reclaimed for last: "memcg", "global", "" for nothing
+	reclAt   int
+	open     *parse.TraceEvent // where function_graph leaves it
+	kill     *parse.Task       // its call trace in an OOM kill
+	slept    *parse.Task       // its stack in an OOM wait
+	totals   map[string]*TraceTotal
+	busy     bool // did something besides sleeping
 }
 
 // Take reads an event. It returns false for one that is none of a trace's.
@@ -578,6 +578,28 @@ func (t *Tracer) oom(k *tracedTask, e *parse.TraceEvent, st []parse.Frame) *pars
 	return o
 }
 
+// oomGroup tells what is known of the group: a charge fails at the limit of the
+// charger's group or of one above it, and the victim is in that one too.
+func (t *Tracer) oomGroup(o *parse.OOM) {
+	if o.Scope != "memcg" {
+		return
+	}
+	if k := t.tasks[o.InvokerPid]; k != nil && o.HasPid {
+		o.Inside = k.Memcg
+	}
+	for _, c := range o.Kills {
+		if v := t.tasks[c.Pid]; v != nil && v.Memcg != "" {
+			o.TaskMemcg = v.Memcg
+			if o.Inside != "" {
+				o.Inside = commonGroup(o.Inside, v.Memcg)
+			}
+		}
+	}
+	if o.Inside == "/" {
+		o.Inside = ""
+	}
+}
+
 // oomScope reads off a stack what an OOM is of, "" if it does not tell.
 func oomScope(st []parse.Frame) string {
 	switch {
@@ -880,6 +902,9 @@ func (t *Tracer) End() []parse.Event {
 	for _, k := range t.order {
 		t.close(k)
 	}
+	for _, o := range t.ooms {
+		t.oomGroup(o)
+	}
 	slices.SortStableFunc(t.tr.Waits, func(a, b TraceWait) int { return cmp.Compare(a.At.Span.First, b.At.Span.First) })
 	t.tr.End = t.tr.Stamp
 	if t.timed && t.tr.Stamp.HasBoot {
@@ -933,6 +958,7 @@ func (t *Tracer) close(k *tracedTask) {
 		t.evs = append(t.evs, now)
 	}
 	k.totalise()
+	k.Memcg = k.memcg()
 	if k.busy || gone && t.kills[k.Pid] != nil {
 		slices.SortStableFunc(k.Spans, func(a, b TraceSpan) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.Dur, a.Dur)) })
 	} else {
