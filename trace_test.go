@@ -506,6 +506,9 @@ func TestTraceForms(t *testing.T) {
 				if len(rep.Incidents) != 0 {
 					t.Errorf("a table has no incidents: %s", rep.Incidents[0].Headline)
 				}
+				if s := rep.Trace.Samples; test.name != "hist-fields" && (len(s) != 1 || s[0].Calls != 23 || s[0].Stack[0] != "try_charge_memcg") {
+					t.Errorf("samples %+v", s)
+				}
 				return
 			}
 			inc := only(t, rep)

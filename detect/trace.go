@@ -150,7 +150,11 @@ func lockWaits(tr *stacks.Trace) []report.LockWait {
 func samples(tr *stacks.Trace) []report.TraceSample {
 	var out []report.TraceSample
 	for _, s := range tr.Samples {
-		out = append(out, report.TraceSample{Comm: optional(s.Comm), Stack: s.Stack, Calls: s.Calls, OnCPUNS: s.OnCPUNS, OffCPUNS: s.OffCPUNS, LockWaitNS: s.LockWaitNS})
+		x := report.TraceSample{Comm: optional(s.Comm), Stack: s.Stack, Calls: s.Calls, OnCPUNS: s.OnCPUNS, OffCPUNS: s.OffCPUNS, LockWaitNS: s.LockWaitNS, Weights: []report.Weight{}}
+		for _, w := range s.Weights {
+			x.Weights = append(x.Weights, report.Weight{Name: w.Name, Sum: w.Sum})
+		}
+		out = append(out, x)
 	}
 	return out
 }

@@ -439,4 +439,12 @@ type TraceSample struct {
 	OnCPUNS    int64    `json:"on_cpu_ns"` // function_graph's time in the function itself
 	OffCPUNS   int64    `json:"off_cpu_ns"`
 	LockWaitNS int64    `json:"lock_wait_ns"`
+	Weights    []Weight `json:"weights"` // sums of hist triggers and of bpftrace
+}
+
+// Weight is a sum that a table had for a stack. The table does not tell its
+// unit.
+type Weight struct {
+	Name string `json:"name"`
+	Sum  int64  `json:"sum"`
 }

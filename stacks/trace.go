@@ -116,6 +116,14 @@ type TraceSample struct {
 	OnCPUNS    int64
 	OffCPUNS   int64
 	LockWaitNS int64
+	Weights    []TraceWeight
+}
+
+// TraceWeight is a sum that a table had for a stack, in a unit that it does not
+// tell.
+type TraceWeight struct {
+	Name string
+	Sum  int64
 }
 
 // Limits of what is kept of one trace.
@@ -230,7 +238,7 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 		}
 	}
 	t.fields.add(e)
-	if k != nil && e.Name != "open" {
+	if k != nil && e.Name != "open" && e.Values == nil {
 		t.onCPU(k, e)
 	}
 	switch e.Name {
@@ -292,11 +300,8 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 	case "lock_release":
 		addr, _ := lockAddr(e.Fields)
 		t.release(addr, e.Pid)
-	case "kstack":
-		n, _ := strconv.ParseInt(strings.TrimPrefix(e.Fields, "count="), 10, 64)
-		if s := t.sample(e.Comm, e.Stack, ""); s != nil {
-			s.Calls += max(n, 1)
-		}
+	case "kstack", "hist":
+		t.tableEntry(e)
 	case "call":
 		t.call(k, e)
 	case "open":
@@ -314,6 +319,8 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 			if name, enter, ok := syscall(e); ok {
 				t.syscall(k, e, name, enter)
 			}
+		default:
+			t.sampled(e)
 		}
 	}
 }
@@ -879,6 +886,63 @@ func (t *Tracer) sample(comm string, st []parse.Frame, standIn string) *TraceSam
 		t.tr.Samples = append(t.tr.Samples, TraceSample{Comm: comm, Stack: names})
 	}
 	return &t.tr.Samples[i]
+}
+
+// tableEntry takes an entry of a table: a stack, and how often it came, since
+// when or until when nobody knows. So it makes a sample and no sighting.
+func (t *Tracer) tableEntry(e *parse.TraceEvent) {
+	s := t.sample(e.Comm, e.Stack, "")
+	if s == nil {
+		return
+	}
+	for _, v := range e.Values {
+		if v.N < 0 {
+			continue
+		}
+		if e.Name == "hist" && v.Name == "hitcount" || e.Name == "kstack" && !namesUnit(v.Name) {
+			s.Calls += v.N
+			continue
+		}
+		j := slices.IndexFunc(s.Weights, func(w TraceWeight) bool { return w.Name == v.Name })
+		if j < 0 {
+			if len(s.Weights) >= maxWeights {
+				continue
+			}
+			j = len(s.Weights)
+			s.Weights = append(s.Weights, TraceWeight{Name: v.Name})
+		}
+		s.Weights[j].Sum += v.N
+	}
+}
+
+// maxWeights bounds the sums of one stack.
+const maxWeights = 8
+
+// namesUnit tells whether the name of a bpftrace map is that of a sum: count()
+// and sum() print alike.
+func namesUnit(m string) bool {
+	m = strings.TrimPrefix(m, "@")
+	for _, u := range [...]string{"us", "ms", "ns", "sec", "secs", "usecs", "msecs", "nsecs", "bytes", "kb", "sum", "total", "time", "dur", "duration", "lat", "latency", "size", "offcpu", "blocked"} {
+		if m == u || strings.HasSuffix(m, "_"+u) {
+			return true
+		}
+	}
+	return false
+}
+
+// sampled counts an event with a stack that no rule reads. The clock events of
+// perf are samples of time on the CPU: their period is in nanoseconds.
+func (t *Tracer) sampled(e *parse.TraceEvent) {
+	if len(e.Stack) == 0 {
+		return
+	}
+	s := t.sample(e.Comm, e.Stack, "")
+	s.Calls++
+	if e.Name == "cpu-clock" || e.Name == "task-clock" {
+		if n, err := strconv.ParseInt(e.Fields, 10, 64); err == nil && n > 0 && n < 1e12 {
+			s.OnCPUNS += n
+		}
+	}
 }
 
 // tracerStub recognises the functions that the tracer itself puts on top of a
