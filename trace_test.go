@@ -576,3 +576,30 @@ func TestTraceRowForms(t *testing.T) {
 		}
 	}
 }
+
+// TestTraceCmdPlugins: what trace-cmd report prints where the plugins of
+// libtraceevent are installed.
+func TestTraceCmdPlugins(t *testing.T) {
+	rep := analyze(t, oomtrace.Options{}, trace(t, "trace-cmd-6.12-memcg-oom.txt.gz"))
+	if in := rep.Inputs[0]; in.Framing != "trace_cmd" || in.Records.FtraceEvent != 7854 || len(in.Diagnostics) > 0 {
+		t.Errorf("%s, %d events, %v", in.Framing, in.Records.FtraceEvent, in.Diagnostics)
+	}
+	inc := only(t, rep)
+	var killed []int
+	for _, o := range inc.OOMs {
+		for _, v := range o.Victims {
+			killed = append(killed, v.Pid)
+		}
+	}
+	if s := inc.SynchronizePath; inc.Verdict != "oom_resolved" || !slices.Equal(killed, []int{4760, 4762}) || s.Mechanism == nil || *s.Mechanism != "in_charge" {
+		t.Errorf("%s, killed %v: %s", inc.Verdict, killed, inc.Headline)
+	}
+	for _, k := range rep.Trace.Tasks {
+		if k.Pid != 4760 && k.Pid != 4762 {
+			t.Errorf("%d %s did nothing that matters", k.Pid, *k.Comm)
+		}
+		if last := k.Spans[len(k.Spans)-1]; last.State != "exiting" {
+			t.Errorf("%d ends %s", k.Pid, last.State)
+		}
+	}
+}

@@ -520,7 +520,10 @@ func eventName(s string) (name, fields string) {
 	}
 	if n == 0 {
 		w, rest := field(s)
-		return strings.TrimSuffix(w[:min(len(w), 64)], ":"), trimLeft(rest)
+		if w = w[:min(len(w), 64)]; len(w) > 1 {
+			w = strings.TrimSuffix(w, ":")
+		}
+		return w, trimLeft(rest)
 	}
 	return s[:n], trimLeft(s[n:])
 }
