@@ -2,6 +2,7 @@ package oomtrace_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/oomtrace/oomtrace"
@@ -25,8 +26,9 @@ type labRun struct {
 }
 
 // lab runs check on the one incident of each way, and compares how sure they
-// are of it: more evidence must not make it less.
-func lab(t *testing.T, trace, console string, check func(t *testing.T, inc *report.Incident, traced bool)) {
+// are of it: more evidence must not make it less. It returns the level of the
+// trace alone, of the console alone and of both.
+func lab(t *testing.T, trace, console string, check func(t *testing.T, inc *report.Incident, traced bool)) (found [3]string) {
 	t.Helper()
 	levels := []string{"possible", "likely", "confirmed"}
 	alone := 0
@@ -41,6 +43,7 @@ func lab(t *testing.T, trace, console string, check func(t *testing.T, inc *repo
 			inc := only(t, rep)
 			check(t, inc, i != 1)
 			level := slices.Index(levels, inc.Confidence)
+			found[min(i, 2)] = inc.Confidence
 			if i < 2 {
 				alone = max(alone, level)
 			} else if level < alone {
@@ -48,6 +51,7 @@ func lab(t *testing.T, trace, console string, check func(t *testing.T, inc *repo
 			}
 		})
 	}
+	return found
 }
 
 // TestLabCounts: the events that the kernel says it wrote are all read, and so
@@ -127,7 +131,7 @@ func TestLabTwoKills(t *testing.T) {
 // TestLabDisabled: three tasks sleep in mem_cgroup_oom_synchronize() without
 // locks; the handler was told and does nothing.
 func TestLabDisabled(t *testing.T) {
-	lab(t, "trace-6.1-lab-oom-disabled.log", "sysrq-6.1-lab-oom-disabled.log", func(t *testing.T, inc *report.Incident, _ bool) {
+	levels := lab(t, "trace-6.1-lab-oom-disabled.log", "sysrq-6.1-lab-oom-disabled.log", func(t *testing.T, inc *report.Incident, _ bool) {
 		if inc.Verdict != "hang" || len(inc.Findings) == 0 || inc.Findings[0].Rule != "memcg-oom-user-handler" || len(inc.WaitGraph.Cycles) != 0 {
 			t.Errorf("%s (%s): %s", inc.Verdict, inc.Confidence, inc.Headline)
 		}
@@ -143,6 +147,10 @@ func TestLabDisabled(t *testing.T) {
 			t.Errorf("edges %+v, OOMs %+v", inc.WaitGraph.Edges, inc.OOMs)
 		}
 	})
+	// The dumps show where they sleep at one time, the trace for how long.
+	if levels != [3]string{"likely", "likely", "confirmed"} {
+		t.Errorf("trace alone %s, console alone %s, both %s", levels[0], levels[1], levels[2])
+	}
 }
 
 // TestLabLockWait: holder (99) sleeps in write() on a page that its userfaultfd
@@ -190,4 +198,63 @@ func TestLabLockWait(t *testing.T) {
 			t.Errorf("locks at %v", addrs)
 		}
 	})
+}
+
+// TestTraceHolder: hung-task reports show that two tasks wait, and a stack that
+// may hold the lock; the trace tells the lock by its address and who took it.
+// Written to the formats of 3.2: no kernel was made to do this.
+func TestTraceHolder(t *testing.T) {
+	log := string(read(t, "testdata/dmesg/oom-3.2-memcg-trap-ext3.log"))
+	// Until the whole dump: after the OOM report nothing shows the charger.
+	log, _, ok := strings.Cut(log, "[   28.957809] SysRq : Show State")
+	if !ok {
+		t.Fatal("the log has no sysrq-t")
+	}
+	const trace = `# tracer: nop
+        bigwrite-51      [000] ....     4.000000: lock_acquire: ffff88000a1b2c30 &sb->s_type->i_mutex_key
+        bigwrite-51      [000] ....     4.000001: lock_acquired: ffff88000a1b2c30 &sb->s_type->i_mutex_key
+         truncer-47      [001] ....     5.100000: lock_acquire: ffff88000a1b2c30 &sb->s_type->i_mutex_key
+         truncer-47      [001] ....     5.100001: lock_contended: ffff88000a1b2c30 &sb->s_type->i_mutex_key
+         truncer-47      [001] d..3     5.100002: sched_switch: prev_comm=truncer prev_pid=47 prev_prio=120 prev_state=D ==> next_comm=swapper/1 next_pid=0 next_prio=120
+         truncer-47      [001] d..3     5.100003: <stack trace>
+ => schedule
+ => __mutex_lock_common.isra.5
+ => __mutex_lock_slowpath
+ => mutex_lock
+ => do_truncate
+ => do_last
+ => path_openat
+ => do_filp_open
+ => do_sys_open
+ => sys_open
+ => system_call_fastpath
+            init-1       [000] ....    28.000000: tracing_mark_write: end
+`
+	console, tr := source("console", []byte(log)), source("trace", []byte(trace))
+	for _, test := range []struct {
+		name, confidence, basis string
+		src                     []oomtrace.Source
+	}{
+		{"console alone", "likely", "frame_model", []oomtrace.Source{console}},
+		{"both", "confirmed", "trace", []oomtrace.Source{console, tr}},
+		{"both, trace first", "confirmed", "trace", []oomtrace.Source{tr, console}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			rep := analyze(t, oomtrace.Options{}, test.src...)
+			for _, inc := range rep.Incidents {
+				if inc.Verdict != "deadlock" {
+					continue
+				}
+				if inc.Confidence != test.confidence {
+					t.Errorf("%s: %s\n%s", inc.Confidence, inc.Headline, strings.Join(inc.Findings[0].Explanation, "\n"))
+				}
+				i := slices.IndexFunc(inc.WaitGraph.Edges, func(e report.Edge) bool { return e.Relation == "held_by" })
+				if e := inc.WaitGraph.Edges[i]; e.To != "task:51" || e.Basis != test.basis {
+					t.Errorf("%+v", e)
+				}
+				return
+			}
+			t.Error("no deadlock")
+		})
+	}
 }

@@ -468,6 +468,9 @@ func TestTraceForms(t *testing.T) {
 				if len(rep.Incidents) != 0 {
 					t.Errorf("a table has no incidents: %s", rep.Incidents[0].Headline)
 				}
+				if s := rep.Trace.Samples; test.name != "hist-fields" && (len(s) != 1 || s[0].Calls != 23 || s[0].Stack[0] != "try_charge_memcg") {
+					t.Errorf("samples %+v", s)
+				}
 				return
 			}
 			inc := only(t, rep)
@@ -490,6 +493,9 @@ func TestTraceForms(t *testing.T) {
 				}
 			} else if test.name != "rows-bare" && test.name != "rows-cpu0" {
 				t.Error("no spans of the victim")
+			}
+			if test.name == "events" && !strings.HasPrefix(inc.Headline, "OOM in /jobevents or a group above it, hoarder/4758 killed") {
+				t.Errorf("headline %q", inc.Headline)
 			}
 			if test.last == 0 {
 				return
@@ -529,6 +535,33 @@ func TestTraceRowForms(t *testing.T) {
 		v, l := verbose[i], latency[i]
 		if v.State != r.State || l.State != r.State || v.Open != r.Open || v.StartS-r.StartS > 2e-6 || r.StartS-v.StartS > 2e-6 || l.DurationS-r.DurationS > 3e-6 || r.DurationS-l.DurationS > 3e-6 {
 			t.Errorf("%+v, verbose %+v, latency format %+v", r, v, l)
+		}
+	}
+}
+
+// TestTraceCmdPlugins: what trace-cmd report prints where the plugins of
+// libtraceevent are installed.
+func TestTraceCmdPlugins(t *testing.T) {
+	rep := analyze(t, oomtrace.Options{}, trace(t, "trace-cmd-6.12-memcg-oom.txt.gz"))
+	if in := rep.Inputs[0]; in.Framing != "trace_cmd" || in.Records.FtraceEvent != 7854 || len(in.Diagnostics) > 0 {
+		t.Errorf("%s, %d events, %v", in.Framing, in.Records.FtraceEvent, in.Diagnostics)
+	}
+	inc := only(t, rep)
+	var killed []int
+	for _, o := range inc.OOMs {
+		for _, v := range o.Victims {
+			killed = append(killed, v.Pid)
+		}
+	}
+	if s := inc.SynchronizePath; inc.Verdict != "oom_resolved" || !slices.Equal(killed, []int{4760, 4762}) || s.Mechanism == nil || *s.Mechanism != "in_charge" {
+		t.Errorf("%s, killed %v: %s", inc.Verdict, killed, inc.Headline)
+	}
+	for _, k := range rep.Trace.Tasks {
+		if k.Pid != 4760 && k.Pid != 4762 {
+			t.Errorf("%d %s did nothing that matters", k.Pid, *k.Comm)
+		}
+		if last := k.Spans[len(k.Spans)-1]; last.State != "exiting" {
+			t.Errorf("%d ends %s", k.Pid, last.State)
 		}
 	}
 }

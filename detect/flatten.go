@@ -173,6 +173,8 @@ func groupName(e *waitgraph.Episode) string {
 	switch {
 	case e.Memcg != "":
 		return e.Memcg
+	case e.Scope == "memcg" && len(e.Reports) > 0 && e.Reports[0].Inside != "":
+		return e.Reports[0].Inside + " or a group above it"
 	case e.Scope == "memcg":
 		return "a memcg (path not in the log)"
 	case e.Scope == "":

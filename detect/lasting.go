@@ -97,13 +97,16 @@ func (q *queue) add(inc *Incident, t *stacks.Task, e *waitgraph.Edge) {
 	q.longest = max(q.longest, t.BlockedS)
 }
 
-// stall is a finding about a queue: a hang, confirmed where khungtaskd says
-// how long it lasts.
+// stall is a finding about a queue: a hang, confirmed where khungtaskd, or a
+// trace together with the log, says how long it lasts.
 func (inc *Incident) stall(q *queue) Found {
 	f := Found{Verdict: "hang", Confidence: Likely, Cycle: -1, Tasks: q.all(), Evidence: sortRefs(q.refs)}
 	if q.longest > 0 {
 		f.Confidence = Confirmed
 		f.Explanation = append(f.Explanation, fmt.Sprintf("blocked for up to %d s by the hung-task reports", q.longest))
+	} else if inc.allWitnessed(q.direct) {
+		f.Confidence = Confirmed
+		f.Explanation = append(f.Explanation, witnessText)
 	}
 	return f
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/oomtrace/oomtrace/parse"
 	"github.com/oomtrace/oomtrace/report"
@@ -149,7 +150,11 @@ func lockWaits(tr *stacks.Trace) []report.LockWait {
 func samples(tr *stacks.Trace) []report.TraceSample {
 	var out []report.TraceSample
 	for _, s := range tr.Samples {
-		out = append(out, report.TraceSample{Comm: optional(s.Comm), Stack: s.Stack, Calls: s.Calls, OnCPUNS: s.OnCPUNS, OffCPUNS: s.OffCPUNS, LockWaitNS: s.LockWaitNS})
+		x := report.TraceSample{Comm: optional(s.Comm), Stack: s.Stack, Calls: s.Calls, OnCPUNS: s.OnCPUNS, OffCPUNS: s.OffCPUNS, LockWaitNS: s.LockWaitNS, Weights: []report.Weight{}}
+		for _, w := range s.Weights {
+			x.Weights = append(x.Weights, report.Weight{Name: w.Name, Sum: w.Sum})
+		}
+		out = append(out, x)
 	}
 	return out
 }
@@ -157,7 +162,7 @@ func samples(tr *stacks.Trace) []report.TraceSample {
 // momentKinds are the states worth a line in an incident's timeline.
 var momentKinds = map[string]string{
 	stacks.TraceCharging: "charge", stacks.TraceReclaiming: "reclaim", stacks.TraceOOMKill: "oom_kill", stacks.TraceOOMWait: "oom_wait",
-	stacks.TraceOOMReturn: "synchronize", stacks.TraceLockWait: "lock_wait", stacks.TraceExiting: "exit",
+	stacks.TraceOOMReturn: "synchronize", stacks.TraceLockWait: "lock_wait", stacks.TraceExiting: "exit", stacks.TraceFault: "fault",
 }
 
 // moment is one thing that a trace shows of a task.
@@ -196,8 +201,45 @@ func moments(snap *stacks.Snapshot, t *stacks.Task) []moment {
 			}
 			out = append(out, moment{&m, momentKinds[s.State], momentText(t, &s), tr.Offset})
 		}
+		out = append(out, killMoments(snap, tr, k, t)...)
 	}
 	return out
+}
+
+// killMoments are the SIGKILLs that a trace shows on their way to a task.
+func killMoments(snap *stacks.Snapshot, tr *stacks.Trace, k *stacks.TraceTask, t *stacks.Task) []moment {
+	var out []moment
+	for _, s := range k.Signals {
+		if s.Signal != 9 || len(out) == maxTaskMoments {
+			continue
+		}
+		text := "SIGKILL for " + who(t)
+		switch {
+		case !s.HasFrom:
+		case s.Code == 128:
+			text += ", sent by the kernel in " + sender(snap, tr, s.From)
+		default:
+			text += ", sent by " + sender(snap, tr, s.From)
+		}
+		switch {
+		case s.IsDelivered && s.HasFrom:
+			text += fmt.Sprintf("; it arrives %.6f s later", s.Delivered-s.Sent)
+		case !s.IsDelivered && k.Exited == nil:
+			text += "; the trace does not show that it arrives"
+		}
+		out = append(out, moment{&s.At, "kill_signal", text, tr.Offset})
+	}
+	return out
+}
+
+func sender(snap *stacks.Snapshot, tr *stacks.Trace, pid int) string {
+	if t := snap.Task(pid); t != nil {
+		return who(t)
+	}
+	if k := tr.Task(pid); k != nil && k.Comm != "" {
+		return fmt.Sprintf("%s (pid %d)", k.Comm, pid)
+	}
+	return fmt.Sprintf("pid %d", pid)
 }
 
 func momentText(t *stacks.Task, s *stacks.TraceSpan) string {
@@ -227,6 +269,11 @@ func momentText(t *stacks.Task, s *stacks.TraceSpan) string {
 		return fmt.Sprintf("%s waits in the memcg's OOM, %s, %s", name, what, long)
 	case stacks.TraceOOMReturn:
 		return fmt.Sprintf("%s has unwound its fault and is in %s %s; the fault is retried after it", name, what, long)
+	case stacks.TraceFault:
+		if addr, ok := strings.CutSuffix(s.What, ", restarted"); ok {
+			return fmt.Sprintf("the page fault of %s at %s was unwound, and restarted %.6f s later", name, addr, s.Dur)
+		}
+		return fmt.Sprintf("%s is in a page fault at %s for at least %.6f s", name, s.What, s.Dur)
 	case stacks.TraceLockWait:
 		return fmt.Sprintf("%s waits for the lock %s %s%s", name, what, long, times)
 	}
@@ -253,6 +300,47 @@ func (inc *Incident) tracedLong(t *stacks.Task) bool {
 	}
 	return false
 }
+
+// witnessed: the wait has two witnesses that need no word of each other. The
+// trace shows how it began and that the task did not run for seconds since; a
+// dump or a hung-task report of the log shows the task in the same function
+// after that.
+func (inc *Incident) witnessed(t *stacks.Task) bool {
+	v := inc.Graph.View(t)
+	if v == nil || !t.HasPid {
+		return false
+	}
+	f := v.Charge.Frame
+	if v.Wait != nil {
+		f = v.Wait.Frame
+	}
+	if f == nil {
+		return false
+	}
+	for _, tr := range inc.Snap.Traces {
+		k := tr.Task(t.Pid)
+		if k == nil || !tr.Stamp.HasBoot {
+			continue
+		}
+		for _, s := range k.Spans {
+			if !s.Open || s.Dur < lastingS || s.State != stacks.TraceLockWait && s.State != stacks.TraceOOMWait && s.State != stacks.TraceBlocked {
+				continue
+			}
+			if slices.ContainsFunc(t.Sightings, func(x *stacks.Sighting) bool {
+				return (x.Source == parse.SourceSysrq || x.Source == parse.SourceHung) && !x.Over && x.Stamp.HasBoot && x.Stamp.Boot > s.Start+tr.Offset && hasFunc(x, f.Func)
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (inc *Incident) allWitnessed(ts []*stacks.Task) bool {
+	return len(ts) > 0 && !slices.ContainsFunc(ts, func(t *stacks.Task) bool { return !inc.witnessed(t) })
+}
+
+const witnessText = "the trace shows how the wait began and that it went on to the trace's end; the log shows the same wait, seen from outside"
 
 // tracedLater: a trace of a kernel whose release is not known shows functions
 // that came after the kill moved into the charge (try_charge_memcg, 5.14;

@@ -97,6 +97,10 @@ func runUserHandler(d *Detector, inc *Incident) []Found {
 		proved := (inc.Era.Name == "kill_in_charge" || inc.Era.Name == "v1_split") && inc.synchronized(sleepers)
 		if proved {
 			f.Explanation = []string{"on this kernel a task sleeps in mem_cgroup_oom_synchronize() only where the OOM killer is disabled (cgroup v1, oom_kill_disable)"}
+			if f.Confidence == Likely && inc.allWitnessed(sleepers) {
+				f.Confidence = Confirmed
+				f.Explanation = append(f.Explanation, witnessText)
+			}
 		}
 		if inc.Snap.CapturesOnly() && f.Confidence < Confirmed && !proved {
 			f.Confidence = Possible

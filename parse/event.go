@@ -163,6 +163,7 @@ type OOM struct {
 	Scope       string // memcg global cpuset mempolicy sysrq, "" if the report was cut before it told
 	Memcg       string // the group whose limit was hit, "" if not printed
 	TaskMemcg   string // the victim's group
+	Inside      string // traces: it is this group's limit or one above it, "" if not known
 	Memory      Limit
 	Memswap     Limit // v1: memory+swap
 	Swap        Limit // v2

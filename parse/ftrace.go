@@ -22,14 +22,16 @@ type TraceEvent struct {
 
 	// Name is the event's without its system. "function" is a hit of the
 	// function tracer, "call" a finished and "open" an unfinished function of
-	// function_graph, "kstack" a counted stack of bpftrace.
+	// function_graph, "hist" an entry of a hist trigger's table, "kstack" one of
+	// a bpftrace map by stack.
 	Name     string
-	Fields   string  // as printed
-	Func     string  // of a function hit, probe or call
-	Parent   string  // its caller, "" if not known
-	Duration float64 // of a call, seconds
-	Open     int     // of "open": line where Func was entered
-	Stack    []Frame // kernel stack, innermost first; the callers of a call
+	Fields   string       // as printed
+	Func     string       // of a function hit, probe or call
+	Parent   string       // its caller, "" if not known
+	Duration float64      // of a call, seconds
+	Open     int          // of "open": line where Func was entered
+	Stack    []Frame      // kernel stack, innermost first; the callers of a call
+	Values   []TraceValue // of "hist" and "kstack"
 }
 
 // TraceCount is how often an event came.
@@ -86,8 +88,9 @@ type traceReader struct {
 	cmd   bool // written by trace-cmd
 	graph bool // "# tracer: function_graph"
 	hist  bool // inside "# event histogram"
-	bpf   *TraceEvent
-	perf  bool // the last row was perf script's: its stack lines have no "=>"
+	bpf   bpfMap
+	table *TraceEvent // the entry of a hist trigger's table or of a bpftrace map being read
+	perf  bool        // the last row was perf script's: its stack lines have no "=>"
 
 	tracer   string
 	first    int // line
@@ -234,7 +237,7 @@ func (t *traceReader) line(s string, no int) bool {
 		t.perf = false
 		return false
 	}
-	if t.bpf != nil {
+	if t.bpf.on {
 		return t.bpfLine(s, no)
 	}
 	c := s[0]
@@ -340,18 +343,6 @@ func (t *traceReader) header(s string, no int) {
 		return
 	}
 	t.hist = t.hist || strings.HasPrefix(s, "# event histogram")
-}
-
-// histLine passes over the table of a hist trigger; each entry is a record.
-func (t *traceReader) histLine(s string, no int) bool {
-	if strings.Contains(s, "hitcount:") {
-		t.count("hist", no)
-	}
-	if r, ok := scanRow(s); ok && r.timed {
-		t.hist = false
-		return t.line(s, no)
-	}
-	return true
 }
 
 // lostLine reads "CPU:1 [LOST 123 EVENTS]" and trace-cmd's "CPU:1 [12 EVENTS
@@ -482,10 +473,10 @@ func (t *traceReader) finish() {
 		return
 	}
 	t.endStack()
-	if t.bpf != nil {
-		t.send(t.bpf)
-		t.bpf = nil
+	if t.bpf.on {
+		t.bpfEnd(max(t.bpf.sum, 1))
 	}
+	t.endTable()
 	for cpu := range t.pending {
 		t.flushCPU(cpu)
 	}

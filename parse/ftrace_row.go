@@ -1,9 +1,6 @@
 package parse
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // traceRow is the part of a row that every event has.
 //
@@ -321,6 +318,11 @@ func (t *traceReader) row(r *traceRow, s string, no int) {
 		return
 	}
 	name, fields := eventName(rest)
+	if r.perf && isDigit(rest[0]) { // "250000 cpu-clock:pppH:": a sample of that period
+		if n, f := perfSample(rest); n != "" {
+			name, fields = n, f
+		}
+	}
 	if i := len(name) + 1; len(rest) > i+1 && rest[i] == ' ' && rest[i+1] == ' ' && !t.stamped {
 		t.cmd = true // trace-cmd pads the event's name
 	}
@@ -420,6 +422,20 @@ func contextEntry(s string) string {
 	return ""
 }
 
+// perfSample reads "250000 cpu-clock:pppH: ffffffff81a3c2d8 schedule+0x2d8 ...".
+func perfSample(s string) (name, fields string) {
+	period, rest := field(s)
+	if _, ok := allInt(period); !ok {
+		return "", ""
+	}
+	rest = trimLeft(rest)
+	i := strings.IndexByte(rest, ':')
+	if i <= 0 || strings.IndexByte(rest[:i], ' ') >= 0 {
+		return "", ""
+	}
+	return rest[:i], period
+}
+
 // take makes an event of a row.
 func (t *traceReader) take(r *traceRow, name, fields, s string, no int) *TraceEvent {
 	e := t.event(r, s, fields, no)
@@ -504,7 +520,10 @@ func eventName(s string) (name, fields string) {
 	}
 	if n == 0 {
 		w, rest := field(s)
-		return strings.TrimSuffix(w[:min(len(w), 64)], ":"), trimLeft(rest)
+		if w = w[:min(len(w), 64)]; len(w) > 1 {
+			w = strings.TrimSuffix(w, ":")
+		}
+		return w, trimLeft(rest)
 	}
 	return s[:n], trimLeft(s[n:])
 }
@@ -656,66 +675,4 @@ func (t *traceReader) perfFrame(s string, no int) bool {
 		t.stack.Span.Last = no
 	}
 	return true
-}
-
-// bpfStart recognises bpftrace's "@[", "@stacks[comm, 12," in front of a stack.
-func bpfStart(s string) bool {
-	i := 1 + symbolLen(s[1:])
-	return i < len(s) && s[i] == '[' && (i+1 == len(s) || s[len(s)-1] == ',')
-}
-
-// bpfLine reads a map with a kernel stack as key:
-//
-//	@stacks[
-//	    mem_cgroup_oom_synchronize+1
-//	    pagefault_out_of_memory+24
-//	, java, 4211]: 3
-func (t *traceReader) bpfLine(s string, no int) bool {
-	if t.bpf == nil {
-		if !bpfStart(s) {
-			return false
-		}
-		t.count("kstack", no)
-		r := traceRow{cpu: -1}
-		t.bpf = t.event(&r, s, "", no)
-		t.bpf.Name, t.bpf.Fields = "kstack", "count=1"
-		if i := strings.IndexByte(s, '['); i+1 < len(s) {
-			t.bpfKeys(strings.TrimSuffix(s[i+1:], ","))
-		}
-		return true
-	}
-	t.last = no
-	x := trim(s)
-	if i := strings.LastIndex(x, "]: "); i >= 0 {
-		t.bpfKeys(strings.TrimPrefix(x[:i], ","))
-		t.bpf.Fields = "count=" + keep(trim(x[i+3:]))
-		t.bpf.Span.Last = no
-		t.send(t.bpf)
-		t.bpf = nil
-		return true
-	}
-	if f, ok := traceFrame(x); ok && len(t.bpf.Stack) < t.p.opt.MaxFrames {
-		f.Func, f.Module, f.Line = t.p.name(f.Func), t.p.name(f.Module), no
-		t.bpf.Stack = append(t.bpf.Stack, f)
-		t.bpf.Span.Last = no
-		return true
-	}
-	if no-t.bpf.Span.Last > 2 {
-		t.send(t.bpf)
-		t.bpf = nil
-		return false
-	}
-	return true
-}
-
-// bpfKeys finds a task among the keys beside the stack.
-func (t *traceReader) bpfKeys(s string) {
-	for k := range strings.SplitSeq(s, ",") {
-		k = trim(k)
-		if pid, ok := pidOf(k); ok {
-			t.bpf.Pid, t.bpf.HasPid = pid, true
-		} else if k != "" && !slices.Contains([]string{"<...>"}, k) {
-			t.bpf.Comm = t.p.name(k)
-		}
-	}
 }

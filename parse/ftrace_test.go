@@ -33,6 +33,9 @@ func traceSummary(b *strings.Builder, e *TraceEvent) {
 	if e.Fields != "" {
 		fmt.Fprintf(b, " %q", e.Fields)
 	}
+	for _, v := range e.Values {
+		fmt.Fprintf(b, " %s:%d", v.Name, v.N)
+	}
 	for _, f := range e.Stack {
 		b.WriteString("\n\t\t" + frameText(f))
 	}

@@ -96,7 +96,7 @@ type Incident struct {
 type Event struct {
 	BootS *float64 `json:"boot_s"`
 	Wall  *string  `json:"wall"`
-	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end,enum=charge,enum=reclaim,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exit"`
+	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end,enum=charge,enum=reclaim,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exit,enum=fault,enum=kill_signal"`
 	Text  string   `json:"text"`
 	Task  *string  `json:"task"` // node id
 	Input int      `json:"input"`
@@ -439,4 +439,12 @@ type TraceSample struct {
 	OnCPUNS    int64    `json:"on_cpu_ns"` // function_graph's time in the function itself
 	OffCPUNS   int64    `json:"off_cpu_ns"`
 	LockWaitNS int64    `json:"lock_wait_ns"`
+	Weights    []Weight `json:"weights"` // sums of hist triggers and of bpftrace
+}
+
+// Weight is a sum that a table had for a stack. The table does not tell its
+// unit.
+type Weight struct {
+	Name string `json:"name"`
+	Sum  int64  `json:"sum"`
 }

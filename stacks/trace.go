@@ -116,6 +116,14 @@ type TraceSample struct {
 	OnCPUNS    int64
 	OffCPUNS   int64
 	LockWaitNS int64
+	Weights    []TraceWeight
+}
+
+// TraceWeight is a sum that a table had for a stack, in a unit that it does not
+// tell.
+type TraceWeight struct {
+	Name string
+	Sum  int64
 }
 
 // Limits of what is kept of one trace.
@@ -152,28 +160,28 @@ type Tracer struct {
 // tracedTask is the state of one task while its events stream by.
 type tracedTask struct {
 	TraceTask
-	out       *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
-	state     byte              // at that switch
-	woken     float64           // since then, 0 if it was not
-	reason    string            // why it was off, where an event tells
-	onSince   float64
-	on        bool
-	cpu       int
-	sys       openCall   // system call
-	flt       openCall   // page fault; name is the address
-	fltEnd    float64    // until when something happened in it
-	unwound   bool       // the fault failed for the memcg's OOM
-	sureGroup bool       // Memcg is from an event about the memcg
-	wait      *TraceWait // for a lock, open
-	reclaim   float64
-	inRecl    bool
-	recl      string // what it reclaimed for last: "memcg", "global", "" for nothing
-	reclAt    int
-	open      *parse.TraceEvent // where function_graph leaves it
-	kill      *parse.Task       // its call trace in an OOM kill
-	slept     *parse.Task       // its stack in an OOM wait
-	totals    map[string]*TraceTotal
-	busy      bool // did something besides sleeping
+	out      *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
+	state    byte              // at that switch
+	woken    float64           // since then, 0 if it was not
+	reason   string            // why it was off, where an event tells
+	onSince  float64
+	on       bool
+	cpu      int
+	sys      openCall // system call
+	flt      openCall // page fault; name is the address
+	fltEnd   float64  // until when something happened in it
+	unwound  bool     // the fault failed for the memcg's OOM
+	mmGroups [2]groupCount
+	wait     *TraceWait // for a lock, open
+	reclaim  float64
+	inRecl   bool
+	recl     string // what it reclaimed for last: "memcg", "global", "" for nothing
+	reclAt   int
+	open     *parse.TraceEvent // where function_graph leaves it
+	kill     *parse.Task       // its call trace in an OOM kill
+	slept    *parse.Task       // its stack in an OOM wait
+	totals   map[string]*TraceTotal
+	busy     bool // did something besides sleeping
 }
 
 // Take reads an event. It returns false for one that is none of a trace's.
@@ -230,7 +238,7 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 		}
 	}
 	t.fields.add(e)
-	if k != nil && e.Name != "open" {
+	if k != nil && e.Name != "open" && e.Values == nil {
 		t.onCPU(k, e)
 	}
 	switch e.Name {
@@ -292,11 +300,8 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 	case "lock_release":
 		addr, _ := lockAddr(e.Fields)
 		t.release(addr, e.Pid)
-	case "kstack":
-		n, _ := strconv.ParseInt(strings.TrimPrefix(e.Fields, "count="), 10, 64)
-		if s := t.sample(e.Comm, e.Stack, ""); s != nil {
-			s.Calls += max(n, 1)
-		}
+	case "kstack", "hist":
+		t.tableEntry(e)
 	case "call":
 		t.call(k, e)
 	case "open":
@@ -314,6 +319,8 @@ func (t *Tracer) event(e *parse.TraceEvent) {
 			if name, enter, ok := syscall(e); ok {
 				t.syscall(k, e, name, enter)
 			}
+		default:
+			t.sampled(e)
 		}
 	}
 }
@@ -576,6 +583,28 @@ func (t *Tracer) oom(k *tracedTask, e *parse.TraceEvent, st []parse.Frame) *pars
 		t.evs = append(t.evs, o)
 	}
 	return o
+}
+
+// oomGroup tells what is known of the group: a charge fails at the limit of the
+// charger's group or of one above it, and the victim is in that one too.
+func (t *Tracer) oomGroup(o *parse.OOM) {
+	if o.Scope != "memcg" {
+		return
+	}
+	if k := t.tasks[o.InvokerPid]; k != nil && o.HasPid {
+		o.Inside = k.Memcg
+	}
+	for _, c := range o.Kills {
+		if v := t.tasks[c.Pid]; v != nil && v.Memcg != "" {
+			o.TaskMemcg = v.Memcg
+			if o.Inside != "" {
+				o.Inside = commonGroup(o.Inside, v.Memcg)
+			}
+		}
+	}
+	if o.Inside == "/" {
+		o.Inside = ""
+	}
 }
 
 // oomScope reads off a stack what an OOM is of, "" if it does not tell.
@@ -859,6 +888,63 @@ func (t *Tracer) sample(comm string, st []parse.Frame, standIn string) *TraceSam
 	return &t.tr.Samples[i]
 }
 
+// tableEntry takes an entry of a table: a stack, and how often it came, since
+// when or until when nobody knows. So it makes a sample and no sighting.
+func (t *Tracer) tableEntry(e *parse.TraceEvent) {
+	s := t.sample(e.Comm, e.Stack, "")
+	if s == nil {
+		return
+	}
+	for _, v := range e.Values {
+		if v.N < 0 {
+			continue
+		}
+		if e.Name == "hist" && v.Name == "hitcount" || e.Name == "kstack" && !namesUnit(v.Name) {
+			s.Calls += v.N
+			continue
+		}
+		j := slices.IndexFunc(s.Weights, func(w TraceWeight) bool { return w.Name == v.Name })
+		if j < 0 {
+			if len(s.Weights) >= maxWeights {
+				continue
+			}
+			j = len(s.Weights)
+			s.Weights = append(s.Weights, TraceWeight{Name: v.Name})
+		}
+		s.Weights[j].Sum += v.N
+	}
+}
+
+// maxWeights bounds the sums of one stack.
+const maxWeights = 8
+
+// namesUnit tells whether the name of a bpftrace map is that of a sum: count()
+// and sum() print alike.
+func namesUnit(m string) bool {
+	m = strings.TrimPrefix(m, "@")
+	for _, u := range [...]string{"us", "ms", "ns", "sec", "secs", "usecs", "msecs", "nsecs", "bytes", "kb", "sum", "total", "time", "dur", "duration", "lat", "latency", "size", "offcpu", "blocked"} {
+		if m == u || strings.HasSuffix(m, "_"+u) {
+			return true
+		}
+	}
+	return false
+}
+
+// sampled counts an event with a stack that no rule reads. The clock events of
+// perf are samples of time on the CPU: their period is in nanoseconds.
+func (t *Tracer) sampled(e *parse.TraceEvent) {
+	if len(e.Stack) == 0 {
+		return
+	}
+	s := t.sample(e.Comm, e.Stack, "")
+	s.Calls++
+	if e.Name == "cpu-clock" || e.Name == "task-clock" {
+		if n, err := strconv.ParseInt(e.Fields, 10, 64); err == nil && n > 0 && n < 1e12 {
+			s.OnCPUNS += n
+		}
+	}
+}
+
 // tracerStub recognises the functions that the tracer itself puts on top of a
 // stack.
 func tracerStub(fn string) bool {
@@ -879,6 +965,9 @@ func (t *Tracer) End() []parse.Event {
 	}
 	for _, k := range t.order {
 		t.close(k)
+	}
+	for _, o := range t.ooms {
+		t.oomGroup(o)
 	}
 	slices.SortStableFunc(t.tr.Waits, func(a, b TraceWait) int { return cmp.Compare(a.At.Span.First, b.At.Span.First) })
 	t.tr.End = t.tr.Stamp
@@ -933,6 +1022,7 @@ func (t *Tracer) close(k *tracedTask) {
 		t.evs = append(t.evs, now)
 	}
 	k.totalise()
+	k.Memcg = k.memcg()
 	if k.busy || gone && t.kills[k.Pid] != nil {
 		slices.SortStableFunc(k.Spans, func(a, b TraceSpan) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.Dur, a.Dur)) })
 	} else {

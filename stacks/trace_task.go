@@ -176,7 +176,7 @@ func (t *Tracer) forked(e *parse.TraceEvent) {
 		c.Comm = word(e.Fields, "child_comm=")
 	}
 	if p := t.tasks[e.Pid]; p != nil && c.Memcg == "" {
-		c.Memcg = p.Memcg // a child starts in its parent's group
+		c.Memcg = p.memcg() // a child starts in its parent's group
 	}
 }
 
@@ -217,31 +217,85 @@ func (t *Tracer) execed(e *parse.TraceEvent) {
 //
 //	cgroup_attach_task: dst_root=0 dst_id=27 dst_level=1 dst_path=/job pid=12 comm=sh   4.12 ..
 //	cgroup_mkdir: root=0 id=27 level=1 path=/job                                        4.12 ..
-//	mmap_lock_start_locking: mm=000000003638ed07 memcg_path=/job write=true             5.11 .. 6.12
-//	mmap_lock_start_locking: mm=000000003638ed07 memcg_id=27 write=true                 6.13 ..
+//	mmap_lock_start_locking: mm=000000003638ed07 memcg_path=/job write=true             5.11 .. 6.13
+//	mmap_lock_start_locking: mm=000000003638ed07 memcg_id=27 write=true                 6.14 ..
 //
-// In cgroup v2, root 0, a task's cgroup is its memcg's, or below it where the
-// controller is not enabled for that. A v1 hierarchy has a root number of its
-// own, and any controllers.
+// The mmap_lock events tell the group of an mm: the task's own in most, but of
+// another one's where it reads that, and "/" while an mm has no owner. What
+// most of them say is the task's. In cgroup v2, root 0, a task's cgroup is its
+// memcg's, or below it where the controller is not enabled for that; a v1
+// hierarchy has a root number of its own, and any controllers.
 func (t *Tracer) group(k *tracedTask, e *parse.TraceEvent) {
 	switch {
 	case e.Name == "cgroup_attach_task" || e.Name == "cgroup_transfer_tasks":
 		path := word(e.Fields, "dst_path=")
 		t.groupID(num(e.Fields, "dst_root="), num(e.Fields, "dst_id="), path)
 		if x := t.task(num(e.Fields, "pid="), word(e.Fields, " comm="), false); x != nil && num(e.Fields, "dst_root=") == 0 {
-			x.setGroup(path, true)
+			x.Memcg, x.mmGroups = strings.Clone(path), [2]groupCount{}
 		}
 	case strings.HasPrefix(e.Name, "cgroup_"):
 		if path := word(e.Fields, " path="); path != "" {
 			t.groupID(num(e.Fields, "root="), num(e.Fields, "id="), path)
 		}
-	case k == nil:
-	case strings.HasPrefix(e.Name, "mmap_lock_"):
+	case k != nil && strings.HasPrefix(e.Name, "mmap_lock_"):
 		path := word(e.Fields, "memcg_path=")
 		if id := num(e.Fields, "memcg_id="); id > 0 {
 			path = t.groups[id]
 		}
-		k.setGroup(path, false)
+		k.countGroup(path)
+	}
+}
+
+// groupCount is how often a task was seen with an mm of a group.
+type groupCount struct {
+	path string
+	n    int
+}
+
+// countGroup counts for the two groups with the most (as Misra and Gries do).
+func (k *tracedTask) countGroup(path string) {
+	if path == "" {
+		return
+	}
+	for i := range k.mmGroups {
+		if g := &k.mmGroups[i]; g.n > 0 && g.path == path {
+			g.n++
+			return
+		}
+	}
+	for i := range k.mmGroups {
+		if g := &k.mmGroups[i]; g.n == 0 {
+			*g = groupCount{strings.Clone(path), 1}
+			return
+		}
+	}
+	for i := range k.mmGroups {
+		k.mmGroups[i].n--
+	}
+}
+
+// memcg is the group that a task is taken to be in, "" if unknown.
+func (k *tracedTask) memcg() string {
+	g := k.mmGroups[0]
+	if o := k.mmGroups[1]; o.n > g.n {
+		g = o
+	}
+	if g.n > 0 && (g.path != "/" || k.Memcg == "") {
+		return g.path
+	}
+	return k.Memcg
+}
+
+// commonGroup is the deepest group that holds both, "" if that is the root.
+func commonGroup(a, b string) string {
+	n := 0
+	for i := 0; ; i++ {
+		if (i == len(a) || a[i] == '/') && (i == len(b) || b[i] == '/') {
+			n = i
+		}
+		if i == len(a) || i == len(b) || a[i] != b[i] {
+			return a[:n]
+		}
 	}
 }
 
@@ -259,14 +313,4 @@ func (t *Tracer) groupID(root, id int, path string) {
 		t.groups = map[int]string{}
 	}
 	t.groups[id] = strings.Clone(path)
-}
-
-// setGroup takes a group for the task's. Being moved to it is certain. The
-// mmap_lock events tell the group of an mm, in which the task may be a guest
-// and which has none any more when its owner is gone: then it is "/".
-func (k *tracedTask) setGroup(path string, moved bool) {
-	if path == "" || k.Memcg == path || !moved && (k.sureGroup || k.Memcg != "" && path == "/") {
-		return
-	}
-	k.Memcg, k.sureGroup = strings.Clone(path), moved
 }

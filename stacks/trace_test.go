@@ -371,3 +371,65 @@ func TestTracerGroups(t *testing.T) {
 		}
 	}
 }
+
+// TestTables: a table of stacks makes samples, and neither states nor sightings
+// of the tasks that it names.
+func TestTables(t *testing.T) {
+	evs, tr := traced(t, `@[
+    schedule+64
+    rwsem_down_write_slowpath+277
+    do_truncate+1
+, java, 4211]: 17
+@us[
+    schedule+64
+    rwsem_down_write_slowpath+277
+    do_truncate+1
+, java, 4211]: 9000000
+@lat_us[
+    schedule+64
+    pipe_read+1
+]:
+[8, 16)                3 |@@@@@@@@@@@@@@@@@                                   |
+[16, 32)               9 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|
+# event histogram
+#
+{ common_pid: java            [      4211], common_stacktrace:
+         schedule+0x60/0xe0
+         rwsem_down_write_slowpath+0x115/0x1a0
+         do_truncate+0x1/0x20
+} hitcount:         2  lat:         500
+`)
+	if len(evs) != 1 || len(tr.Task(4211).Spans) != 0 || len(tr.Waits) != 0 {
+		t.Errorf("%d events, %+v, %+v", len(evs), tr.Task(4211), tr.Waits)
+	}
+	if len(tr.Samples) != 2 {
+		t.Fatalf("%+v", tr.Samples)
+	}
+	a, b := tr.Samples[0], tr.Samples[1]
+	if a.Comm != "java" || a.Calls != 19 || len(a.Weights) != 2 || a.Weights[0] != (stacks.TraceWeight{Name: "@us", Sum: 9000000}) || a.Weights[1].Sum != 500 || a.OffCPUNS != 0 {
+		t.Errorf("%+v", a)
+	}
+	if b.Calls != 12 || len(b.Weights) != 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
+// TestPerfSamples: stacks of perf's clock are time on the CPU, those of switches
+// time off it.
+func TestPerfSamples(t *testing.T) {
+	_, tr := traced(t, `java  4211 [001] 10.000000:     250000 cpu-clock:pppH: 
+	ffffffff81a3c2d8 shrink_lruvec+0x2d8 ([kernel.kallsyms])
+	ffffffff81a3c5f0 try_to_free_mem_cgroup_pages+0x60 ([kernel.kallsyms])
+
+java  4211 [001] 10.500000: sched:sched_switch: java:4211 [120] D ==> swapper/1:0 [120]
+	ffffffff81a3c2d8 __schedule+0x2d8 ([kernel.kallsyms])
+	ffffffff81a3c5f0 io_schedule+0x60 ([kernel.kallsyms])
+
+swapper     0 [001] 11.500000: sched:sched_switch: swapper/1:0 [120] R ==> java:4211 [120]
+	ffffffff81a3c2d8 __schedule+0x2d8 ([kernel.kallsyms])
+
+`)
+	if len(tr.Samples) != 2 || tr.Samples[0].OnCPUNS != 250000 || tr.Samples[0].Calls != 1 || tr.Samples[1].OffCPUNS != 1e9 {
+		t.Errorf("%+v", tr.Samples)
+	}
+}
