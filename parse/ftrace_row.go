@@ -510,7 +510,7 @@ func symbol(s string) string { return s[:symbolLen(s)] }
 // system calls print "sys_open(...)" and "sys_open -> 0x3".
 func eventName(s string) (name, fields string) {
 	n := symbolLen(s)
-	if n < len(s) && s[n] == ':' {
+	if n > 0 && n < len(s) && s[n] == ':' {
 		if n+1 < len(s) && s[n+1] != ' ' {
 			if m := symbolLen(s[n+1:]); m > 0 && n+1+m < len(s) && s[n+1+m] == ':' {
 				return s[n+1 : n+1+m], trimLeft(s[n+2+m:])
