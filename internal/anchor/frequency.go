@@ -23,7 +23,7 @@ func (g *gram) rate() float32 {
 			letters -= singleLetter(a)
 		}
 	}
-	return power(letters)
+	return power(min(letters, 0)) // rows are shared, so control characters may seem to be frequent
 }
 
 // half returns how often one of the halves of a gram is in a log.
