@@ -83,7 +83,8 @@ type gram struct {
 	value  uint32 // little endian, 0 where any byte may stand
 	mask   uint32
 
-	frequency float64 // in a log without anchors
+	frequency float32 // in a log without anchors
+	next      int32   // in a lookup: the next one of its hash, as in pattern
 }
 
 const (
@@ -129,33 +130,33 @@ type lookup struct {
 	hashed   uint32          // the bytes that all grams have
 	index    [1 << 10]uint16 // of what, by hash of these bytes
 	patterns []pattern       // the first is for all other hashes
-	grams    [][]gram        // of each pattern
-	reach    int             // the greatest offset of a gram
+	grams    []gram
+	reach    int // the greatest offset of a gram
 }
 
 // A pattern is what the eight bytes from a gram on have in common in all grams of
 // one hash.
 type pattern struct {
 	value, mask uint64
+	first       int64 // index of a gram and 1, or 0: none
 }
 
+// newLookup keeps grams.
 func newLookup(grams []gram, hashed uint32) *lookup {
-	l := &lookup{hashed: hashed, patterns: make([]pattern, 1, 1+len(grams)), grams: make([][]gram, 1, 1+len(grams))}
+	l := &lookup{hashed: hashed, patterns: make([]pattern, 1, 1+len(grams)), grams: grams}
 	l.patterns[0].value = 1 // in no bytes, so never
-	for _, g := range grams {
+	for n := range grams {
+		g := &grams[n]
 		h := l.hash(uint64(g.value))
 		value, mask := g.window()
-		i := l.index[h]
-		if i == 0 {
-			i = uint16(len(l.patterns))
-			l.index[h] = i
-			l.patterns = append(l.patterns, pattern{value, mask})
-			l.grams = append(l.grams, nil)
+		if l.index[h] == 0 {
+			l.index[h] = uint16(len(l.patterns))
+			l.patterns = append(l.patterns, pattern{value: value, mask: mask})
 		}
-		p := &l.patterns[i]
+		p := &l.patterns[l.index[h]]
 		p.mask &= mask &^ (p.value ^ value)
 		p.value &= p.mask
-		l.grams[i] = append(l.grams[i], g)
+		g.next, p.first = int32(p.first), int64(n+1)
 		l.reach = max(l.reach, g.offset)
 	}
 	return l
@@ -177,13 +178,14 @@ func (l *lookup) begin(data []byte, at, from int) int {
 		copy(b[:], data[min(at, len(data)):])
 		x = binary.LittleEndian.Uint64(b[:])
 	}
-	n := l.index[l.hash(x)]
-	if x&l.patterns[n].mask != l.patterns[n].value {
+	p := &l.patterns[l.index[l.hash(x)]]
+	if x&p.mask != p.value {
 		return -1
 	}
 	leftmost := -1
-	for i := range l.grams[n] {
-		g := &l.grams[n][i]
+	var g *gram
+	for n := p.first; n != 0; n = int64(g.next) {
+		g = &l.grams[n-1]
 		begin := at - g.offset
 		if begin < from || leftmost >= 0 && begin >= leftmost {
 			continue

@@ -11,7 +11,7 @@ import "math"
 
 // rate returns how often the bytes of a gram follow each other, each pair of
 // them as often as in logs, whatever stands before it.
-func (g *gram) rate() float64 {
+func (g *gram) rate() float32 {
 	var letters, n int
 	for i := range 3 {
 		if g.mask>>(8*i)&0xff == 0 || g.mask>>(8*i+8)&0xff == 0 {
@@ -23,11 +23,11 @@ func (g *gram) rate() float64 {
 			letters -= singleLetter(a)
 		}
 	}
-	return power(letters)
+	return power(min(letters, 0)) // rows are shared, so control characters may seem to be frequent
 }
 
 // half returns how often one of the halves of a gram is in a log.
-func (g *gram) half(half int) float64 {
+func (g *gram) half(half int) float32 {
 	value, mask := g.value>>(16*half)&0xffff, g.mask>>(16*half)&0xffff
 	switch mask {
 	case 0xff:
@@ -39,11 +39,11 @@ func (g *gram) half(half int) float64 {
 }
 
 // frequency returns how often a byte is in a log.
-func frequency(c byte) float64 { return power(singleLetter(c)) }
+func frequency(c byte) float32 { return power(singleLetter(c)) }
 
 // power turns letters, counted from that for 1, to a number.
-func power(letters int) float64 {
-	f := math.Ldexp(1, letters>>1)
+func power(letters int) float32 {
+	f := math.Float32frombits(uint32(127+letters>>1) << 23)
 	if letters&1 != 0 {
 		f *= math.Sqrt2
 	}

@@ -22,7 +22,7 @@ const buckets = 8
 
 func newBigrams(anchors []string) *bigrams {
 	b := &bigrams{}
-	var grams []gram
+	grams := make([]gram, 0, 2*len(anchors))
 	for _, a := range anchors {
 		for parity := range 2 {
 			grams = append(grams, rarestOfParity(a, parity))
@@ -36,10 +36,11 @@ func newBigrams(anchors []string) *bigrams {
 		order[i] = &grams[i]
 	}
 	slices.SortStableFunc(order, func(x, y *gram) int { return cmp.Compare(y.frequency, x.frequency) })
-	var firsts, seconds [buckets]float64
-	for _, g := range order {
+	var firsts, seconds [buckets]float32
+	bucket := make([]uint16, len(order))
+	for n, g := range order {
 		first, second := g.half(0), g.half(1)
-		best, least := 0, 0.0
+		best, least := 0, float32(0)
 		for i := range buckets {
 			more := (firsts[i]+first)*(seconds[i]+second) - firsts[i]*seconds[i]
 			if i == 0 || more < least {
@@ -49,7 +50,9 @@ func newBigrams(anchors []string) *bigrams {
 		firsts[best] += first
 		seconds[best] += second
 		b.add(g, 1<<best)
+		bucket[n] = 1 << best
 	}
+	b.addLast(order, bucket)
 	return b
 }
 
@@ -74,12 +77,28 @@ func (b *bigrams) add(g *gram, bucket uint16) {
 	} else {
 		b.table[first] |= bucket
 	}
-	if g.mask == maskLast {
-		for any := range uint32(1 << 8) {
-			b.table[second|any<<8] |= bucket << 8
-		}
-	} else {
+	if g.mask != maskLast { // or see addLast
 		b.table[second] |= bucket << 8
+	}
+}
+
+// addLast adds the second halves of grams whose last byte is any, all at once: one
+// by one they would be all over the table, again and again.
+func (b *bigrams) addLast(grams []*gram, bucket []uint16) {
+	var of [1 << 8]uint16
+	var bytes []uint32
+	for i, g := range grams {
+		if c := g.value >> 16; g.mask == maskLast {
+			if of[c] == 0 {
+				bytes = append(bytes, c)
+			}
+			of[c] |= bucket[i] << 8
+		}
+	}
+	for any := range uint32(1 << 8) {
+		for _, c := range bytes {
+			b.table[c|any<<8] |= of[c]
+		}
 	}
 }
 

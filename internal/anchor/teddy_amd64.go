@@ -5,6 +5,7 @@ package anchor
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"math/bits"
 	"slices"
 
@@ -48,7 +49,11 @@ func newTeddy(anchors []string) *teddy {
 	}
 	choices := make([]choice, len(anchors))
 	for i, a := range anchors {
-		if choices[i] = choose(a); len(choices[i].grams) == 0 {
+		choices[i] = choice{a, 2}
+		for g := range choices[i].grams() {
+			choices[i].rarest = min(choices[i].rarest, g.frequency)
+		}
+		if choices[i].rarest > 1 {
 			return nil
 		}
 	}
@@ -57,23 +62,22 @@ func newTeddy(anchors []string) *teddy {
 	return t
 }
 
-// A choice is the grams of an anchor by which it may be found: those that a
-// pattern holds to the whole anchor or to eight bytes of it.
+// A choice is one of the grams of an anchor that a pattern holds to the whole
+// anchor or to eight bytes of it.
 type choice struct {
-	grams  []gram
-	rarest float64 // frequency
+	anchor string
+	rarest float32 // frequency of any of them
 }
 
-// choose returns no grams if none is all ASCII.
-func choose(anchor string) choice {
-	c := choice{rarest: 1, grams: make([]gram, 0, max(1, len(anchor)-7))}
-	for offset := 0; offset == 0 || offset+8 <= len(anchor); offset++ {
-		if g := gramAt(anchor, offset); g.value&0x80808080 == 0 {
-			c.grams = append(c.grams, g)
-			c.rarest = min(c.rarest, g.frequency)
+// grams yields those that are all ASCII.
+func (c choice) grams() iter.Seq[gram] {
+	return func(yield func(gram) bool) {
+		for offset := 0; offset == 0 || offset+8 <= len(c.anchor); offset++ {
+			if g := gramAt(c.anchor, offset); g.value&0x80808080 == 0 && !yield(g) {
+				return
+			}
 		}
 	}
-	return c
 }
 
 // fill puts one gram of each anchor into a bucket, and returns these grams. A
@@ -88,17 +92,17 @@ func (t *teddy) fill(choices []choice) []gram {
 	var filled [buckets]bucket
 	grams := make([]gram, 0, len(choices))
 	for _, c := range choices {
-		best, in, least := 0, -1, 0.0
-		for n := range c.grams {
-			g := &c.grams[n]
+		var best gram
+		in, least := -1, float32(0)
+		for g := range c.grams() {
 			for i := range filled {
-				if cost := g.frequency + filled[i].cost(g, &f); in < 0 || cost < least {
-					best, in, least = n, i, cost
+				if cost := g.frequency + filled[i].cost(&g, &f); in < 0 || cost < least {
+					best, in, least = g, i, cost
 				}
 			}
 		}
-		filled[in].add(&c.grams[best], &f)
-		grams = append(grams, c.grams[best])
+		filled[in].add(&best, &f)
+		grams = append(grams, best)
 	}
 	for i := range filled {
 		for pos, p := range filled[i].places {
@@ -117,20 +121,20 @@ func (t *teddy) fill(choices []choice) []gram {
 // A bucket is the nibbles of its grams, at each of the four places.
 type bucket struct {
 	places    [4]place
-	frequency float64 // of four bytes that look like one of the grams
+	frequency float32 // of four bytes that look like one of the grams
 }
 
 type place struct {
 	low, high uint16      // sets of nibbles
-	frequency float64     // of the bytes made of a low and a high one
-	ofLow     [16]float64 // frequency of the bytes made of this low and any of the high
-	ofHigh    [8]float64
+	frequency float32     // of the bytes made of a low and a high one
+	ofLow     [16]float32 // frequency of the bytes made of this low and any of the high
+	ofHigh    [8]float32
 }
 
-type frequencies [128]float64 // of ASCII
+type frequencies [128]float32 // of ASCII
 
 // with returns the frequency that the bytes of a place would have with one more.
-func (p *place) with(c byte, f *frequencies) float64 {
+func (p *place) with(c byte, f *frequencies) float32 {
 	low, high := c&15, c>>4&7
 	then := p.frequency
 	if p.low>>low&1 == 0 {
@@ -163,8 +167,8 @@ func (p *place) add(c byte, f *frequencies) {
 }
 
 // cost tells how much more often the bucket would be hit with a gram added.
-func (b *bucket) cost(g *gram, f *frequencies) float64 {
-	then := 1.0
+func (b *bucket) cost(g *gram, f *frequencies) float32 {
+	then := float32(1)
 	for i := range b.places {
 		p := &b.places[i]
 		if g.mask>>(8*i)&0xff != 0 {

@@ -118,9 +118,9 @@ block:
 	IMUL3L  $0x1e35a7bd, R15, R15 \
 	SHRL    $22, R15              \
 	MOVWLZX (DI)(R15*2), R15      \
-	SHLL    $4, R15               \
-	ANDQ    8(DX)(R15*1), place   \
-	CMPQ    place, (DX)(R15*1)    \
+	LEAL    (R15)(R15*2), R15     \
+	ANDQ    8(DX)(R15*8), place   \
+	CMPQ    place, (DX)(R15*8)    \
 	SETEQ   place                 \
 	MOVBLZX place, place
 
