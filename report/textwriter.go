@@ -40,7 +40,8 @@ type textWriter struct {
 // others after rest. The parts are strings and spans; blanks between words are
 // theirs.
 func (w *textWriter) para(first, rest string, parts ...any) {
-	line := first
+	start := w.buf.Len() // of the line
+	w.buf.WriteString(first)
 	used := columns(first)
 	fresh := true // nothing but the prefix on this line yet
 	for _, word := range words(parts) {
@@ -49,20 +50,22 @@ func (w *textWriter) para(first, rest string, parts ...any) {
 			n += columns(s.text)
 		}
 		if !fresh && used+1+n > w.width {
-			w.line(line)
-			line, used, fresh = rest, columns(rest), true
+			w.end(start)
+			start = w.buf.Len()
+			w.buf.WriteString(rest)
+			used, fresh = columns(rest), true
 		}
 		if !fresh {
-			line += " "
+			w.buf.WriteByte(' ')
 			used++
 		}
 		for _, s := range word {
-			line += w.paint(s.style, s.text)
+			w.buf.WriteString(w.paint(s.style, s.text))
 		}
 		used += n
 		fresh = false
 	}
-	w.line(line)
+	w.end(start)
 }
 
 // noBreak stands for a blank that no line is broken at.
@@ -71,30 +74,34 @@ const noBreak = "\u00a0"
 // words splits parts at blanks. A word can have several styles, as in a bold
 // name with a plain comma behind it.
 func words(parts []any) [][]span {
-	var out [][]span
-	glue := false // the last word goes on
-	for _, p := range parts {
+	spans := make([]span, len(parts))
+	n := 0
+	for i, p := range parts {
 		s, ok := p.(span)
 		if !ok {
 			s = span{plain, p.(string)}
 		}
 		// A pid stays with its word. Log text has no such blank left in it.
-		text := strings.ReplaceAll(termText(s.text), "(pid ", "(pid"+noBreak)
-		for i, piece := range strings.Split(text, " ") {
-			if i > 0 {
-				glue = false
+		s.text = strings.ReplaceAll(termText(s.text), "(pid ", "(pid"+noBreak)
+		spans[i] = s
+		n += strings.Count(s.text, " ") + 1
+	}
+	pieces := make([]span, 0, n) // of all words
+	out := make([][]span, 0, n)
+	glue := false // the last word goes on
+	for _, s := range spans {
+		for more := true; more; {
+			var piece string
+			piece, s.text, more = strings.Cut(s.text, " ")
+			if piece != "" {
+				pieces = append(pieces, span{s.style, strings.ReplaceAll(piece, noBreak, " ")})
+				if !glue {
+					out = append(out, nil)
+				}
+				last := &out[len(out)-1]
+				*last = pieces[len(pieces)-len(*last)-1:]
 			}
-			if piece == "" {
-				continue
-			}
-			piece = strings.ReplaceAll(piece, noBreak, " ")
-			if glue {
-				last := len(out) - 1
-				out[last] = append(out[last], span{s.style, piece})
-			} else {
-				out = append(out, []span{{s.style, piece}})
-			}
-			glue = true
+			glue = !more && (glue || piece != "")
 		}
 	}
 	return out
@@ -107,7 +114,20 @@ func (w *textWriter) raw(prefix, text string) {
 
 // line writes a finished line.
 func (w *textWriter) line(s string) {
-	w.buf.WriteString(strings.TrimRight(s, " "))
+	start := w.buf.Len()
+	w.buf.WriteString(s)
+	w.end(start)
+}
+
+// end ends the line that starts at byte start of the text, without the blanks
+// at its end.
+func (w *textWriter) end(start int) {
+	b := w.buf.Bytes()
+	n := len(b)
+	for n > start && b[n-1] == ' ' {
+		n--
+	}
+	w.buf.Truncate(n)
 	w.buf.WriteByte('\n')
 }
 

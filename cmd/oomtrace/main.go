@@ -1,3 +1,7 @@
+// A run is over before the number of cores changes: the goroutine that watches
+// it would only make the start longer.
+//go:debug updatemaxprocs=0
+
 // Command oomtrace tells from kernel logs why an out-of-memory situation did
 // not resolve: who holds which lock, who waits for it, and what fixes it.
 package main

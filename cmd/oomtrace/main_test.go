@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,6 +43,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"escapes": escapes,
 			"cut":     cut,
+			"inits":   inits,
 		},
 	})
 }
@@ -49,6 +52,27 @@ func TestScripts(t *testing.T) {
 func escapes(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.Contains(ts.ReadFile("stdout"), "\x1b[") == neg {
 		ts.Fatalf("escapes in stdout: %v", !neg)
+	}
+}
+
+// inits N checks that the packages of the program allocate at most N bytes
+// before main, as GODEBUG=inittrace=1 said on standard error.
+func inits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: inits N")
+	}
+	most, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	sum, found := 0, regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes`).FindAllStringSubmatch(ts.ReadFile("stderr"), -1)
+	for _, m := range found {
+		n, err := strconv.Atoi(m[2])
+		ts.Check(err)
+		if sum += n; n > most/5 {
+			ts.Logf("%s: %d bytes", m[1], n)
+		}
+	}
+	if len(found) == 0 || sum > most {
+		ts.Fatalf("%d packages allocate %d bytes, want at most %d", len(found), sum, most)
 	}
 }
 
