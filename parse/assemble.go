@@ -17,6 +17,7 @@ type assembler struct {
 	task  *openTask  // the last task header, until its trace has ended
 	hdr   *openTask  // "CPU: 1 PID: 104 Comm: x": whose trace comes next
 	tr    *openTrace // the call trace being read
+	spare []Frame    // for the next one
 	locks *Locks
 	splat *openSplat
 	dump  *openDump

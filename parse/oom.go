@@ -498,7 +498,7 @@ func (a *assembler) endOOM(cut bool) {
 			o.MoreTasks++
 		}
 	}
-	a.p.send(o.OOM)
+	a.sendTraced(o.OOM, o.Trace)
 }
 
 func (o *openOOM) isVictim(c Candidate) bool {

@@ -268,5 +268,20 @@ func (a *assembler) sendTask(t *openTask) {
 	if t.HasPid && t.Trace != nil {
 		a.p.saw(t.Pid)
 	}
-	a.p.send(t.Task)
+	a.sendTraced(t.Task, t.Trace)
+}
+
+// sendTraced sends an event with a trace. Where its receiver shares the frames
+// with others, the slice is free for the next trace.
+func (a *assembler) sendTraced(e Event, t *Trace) {
+	if t == nil || t.Lines != nil {
+		a.p.send(e)
+		return
+	}
+	frames := t.Frames
+	a.p.send(e)
+	if t.Lines != nil && len(frames) > 0 {
+		clear(frames)
+		a.spare = frames[:0]
+	}
 }

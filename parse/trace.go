@@ -229,7 +229,9 @@ func (a *assembler) frameLine(ln *line, f Frame, info frameInfo) bool {
 		f.BuildID = a.buildID
 	}
 	if t.Frames == nil {
-		t.Frames = make([]Frame, 0, 24)
+		if t.Frames, a.spare = a.spare, nil; t.Frames == nil {
+			t.Frames = make([]Frame, 0, 24)
+		}
 	}
 	t.Frames = append(t.Frames, f)
 	if f.Reliable && t.ctx == ContextTask && f.Func != "" && outermost(f.Func) {
