@@ -73,7 +73,8 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	if opt.LockModel == nil {
 		opt.LockModel = lockmodel.Embedded()
 	}
-	for _, snap := range c.Snapshots() {
+	snaps := c.Snapshots()
+	for _, snap := range snaps {
 		g := waitgraph.Build(snap, waitgraph.Options{Model: opt.LockModel, Handlers: opt.OOMHandlers, Daemons: opt.FuseDaemons})
 		rep.Incidents = append(rep.Incidents, detect.Run(g)...)
 		rep.Trace = detect.Trace(rep.Trace, snap)
@@ -81,13 +82,13 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	for i := range rep.Incidents {
 		rep.Incidents[i].ID = strconv.Itoa(i + 1)
 	}
-	addTexts(&c, rep.Incidents)
+	addTexts(snaps, rep.Incidents)
 	addLog(sources, rep.Incidents)
 	return rep, ctx.Err()
 }
 
 // addTexts adds what the lines say that findings rest on.
-func addTexts(c *stacks.Collector, incs []report.Incident) {
+func addTexts(snaps []*stacks.Snapshot, incs []report.Incident) {
 	var evidence []*report.Evidence
 	for i := range incs {
 		for j := range incs[i].Findings {
@@ -106,7 +107,7 @@ func addTexts(c *stacks.Collector, incs []report.Incident) {
 			lines = append(lines, l)
 		}
 	}
-	texts := c.Texts(lines)
+	texts := stacks.Texts(snaps, lines)
 	at := -1
 	for _, e := range evidence {
 		if l := (stacks.Line{Input: e.Input, No: e.Line}); at < 0 || lines[at] != l {
