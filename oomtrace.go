@@ -4,14 +4,11 @@
 package oomtrace
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/oomtrace/oomtrace/detect"
@@ -34,6 +31,9 @@ type Source struct {
 	// evidence; a stream that cannot be read twice fails then, and the report
 	// goes without them.
 	Open func() (io.ReadCloser, error)
+
+	// OpenAt, if not nil, opens the same text at a byte of it, for these lines.
+	OpenAt func(offset int64) (io.ReadCloser, error)
 }
 
 // Options are what the user says beyond the logs.
@@ -83,7 +83,7 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 		rep.Incidents[i].ID = strconv.Itoa(i + 1)
 	}
 	addTexts(snaps, rep.Incidents)
-	addLog(sources, rep.Incidents)
+	addLog(sources, results, rep.Incidents)
 	return rep, ctx.Err()
 }
 
@@ -114,61 +114,6 @@ func addTexts(snaps []*stacks.Snapshot, incs []report.Incident) {
 			at++
 		}
 		e.Text = texts[at]
-	}
-}
-
-// addLog reads the inputs once more for the lines around the evidence: what
-// will be evidence is not known while a log streams by.
-func addLog(sources []Source, incs []report.Incident) {
-	need := make([]map[int]string, len(sources))
-	last := make([]int, len(sources))
-	context := make([][]report.Ref, len(incs))
-	for i := range incs {
-		context[i] = detect.Context(&incs[i])
-		for _, r := range context[i] {
-			if need[r.Input] == nil {
-				need[r.Input] = map[int]string{}
-			}
-			need[r.Input][r.Line] = ""
-			last[r.Input] = max(last[r.Input], r.Line)
-		}
-	}
-	for i, src := range sources {
-		if len(need[i]) > 0 {
-			fetchLines(src, need[i], last[i])
-		}
-	}
-	for i := range incs {
-		for _, r := range context[i] {
-			if text := need[r.Input][r.Line]; text != "" {
-				incs[i].Log = append(incs[i].Log, report.LogLine{Input: r.Input, Line: r.Line, Text: text})
-			}
-		}
-	}
-}
-
-// maxLogLine bounds a line of log context, bytes.
-const maxLogLine = 1000
-
-func fetchLines(src Source, need map[int]string, last int) {
-	r, err := src.Open()
-	if err != nil {
-		return // it was read once: the report stands without context
-	}
-	defer r.Close()
-	br := bufio.NewReaderSize(r, 1<<16)
-	for line := 1; line <= last; line++ {
-		text, err := br.ReadSlice('\n')
-		if _, ok := need[line]; ok {
-			text = bytes.TrimRight(text, "\r\n")
-			need[line] = strings.ToValidUTF8(string(text[:min(len(text), maxLogLine)]), "\uFFFD")
-		}
-		for err == bufio.ErrBufferFull {
-			_, err = br.ReadSlice('\n')
-		}
-		if err != nil {
-			return
-		}
 	}
 }
 
