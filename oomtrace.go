@@ -4,14 +4,11 @@
 package oomtrace
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/oomtrace/oomtrace/detect"
@@ -34,6 +31,9 @@ type Source struct {
 	// evidence; a stream that cannot be read twice fails then, and the report
 	// goes without them.
 	Open func() (io.ReadCloser, error)
+
+	// OpenAt, if not nil, opens the same text at a byte of it, for these lines.
+	OpenAt func(offset int64) (io.ReadCloser, error)
 }
 
 // Options are what the user says beyond the logs.
@@ -73,7 +73,8 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	if opt.LockModel == nil {
 		opt.LockModel = lockmodel.Embedded()
 	}
-	for _, snap := range c.Snapshots() {
+	snaps := c.Snapshots()
+	for _, snap := range snaps {
 		g := waitgraph.Build(snap, waitgraph.Options{Model: opt.LockModel, Handlers: opt.OOMHandlers, Daemons: opt.FuseDaemons})
 		rep.Incidents = append(rep.Incidents, detect.Run(g)...)
 		rep.Trace = detect.Trace(rep.Trace, snap)
@@ -81,13 +82,13 @@ func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report
 	for i := range rep.Incidents {
 		rep.Incidents[i].ID = strconv.Itoa(i + 1)
 	}
-	addTexts(&c, rep.Incidents)
-	addLog(sources, rep.Incidents)
+	addTexts(snaps, rep.Incidents)
+	addLog(sources, results, rep.Incidents)
 	return rep, ctx.Err()
 }
 
 // addTexts adds what the lines say that findings rest on.
-func addTexts(c *stacks.Collector, incs []report.Incident) {
+func addTexts(snaps []*stacks.Snapshot, incs []report.Incident) {
 	var evidence []*report.Evidence
 	for i := range incs {
 		for j := range incs[i].Findings {
@@ -106,68 +107,13 @@ func addTexts(c *stacks.Collector, incs []report.Incident) {
 			lines = append(lines, l)
 		}
 	}
-	texts := c.Texts(lines)
+	texts := stacks.Texts(snaps, lines)
 	at := -1
 	for _, e := range evidence {
 		if l := (stacks.Line{Input: e.Input, No: e.Line}); at < 0 || lines[at] != l {
 			at++
 		}
 		e.Text = texts[at]
-	}
-}
-
-// addLog reads the inputs once more for the lines around the evidence: what
-// will be evidence is not known while a log streams by.
-func addLog(sources []Source, incs []report.Incident) {
-	need := make([]map[int]string, len(sources))
-	last := make([]int, len(sources))
-	context := make([][]report.Ref, len(incs))
-	for i := range incs {
-		context[i] = detect.Context(&incs[i])
-		for _, r := range context[i] {
-			if need[r.Input] == nil {
-				need[r.Input] = map[int]string{}
-			}
-			need[r.Input][r.Line] = ""
-			last[r.Input] = max(last[r.Input], r.Line)
-		}
-	}
-	for i, src := range sources {
-		if len(need[i]) > 0 {
-			fetchLines(src, need[i], last[i])
-		}
-	}
-	for i := range incs {
-		for _, r := range context[i] {
-			if text := need[r.Input][r.Line]; text != "" {
-				incs[i].Log = append(incs[i].Log, report.LogLine{Input: r.Input, Line: r.Line, Text: text})
-			}
-		}
-	}
-}
-
-// maxLogLine bounds a line of log context, bytes.
-const maxLogLine = 1000
-
-func fetchLines(src Source, need map[int]string, last int) {
-	r, err := src.Open()
-	if err != nil {
-		return // it was read once: the report stands without context
-	}
-	defer r.Close()
-	br := bufio.NewReaderSize(r, 1<<16)
-	for line := 1; line <= last; line++ {
-		text, err := br.ReadSlice('\n')
-		if _, ok := need[line]; ok {
-			text = bytes.TrimRight(text, "\r\n")
-			need[line] = strings.ToValidUTF8(string(text[:min(len(text), maxLogLine)]), "\uFFFD")
-		}
-		for err == bufio.ErrBufferFull {
-			_, err = br.ReadSlice('\n')
-		}
-		if err != nil {
-			return
-		}
 	}
 }
 

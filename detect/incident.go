@@ -45,7 +45,7 @@ type pastWait struct {
 }
 
 // Run finds the incidents of one snapshot. The text of their evidence is left
-// for the caller to fill in: stacks.Collector has it.
+// for the caller to fill in: stacks.Texts has it.
 func Run(g *waitgraph.Graph) []report.Incident {
 	era := eraOf(g)
 	var out []report.Incident

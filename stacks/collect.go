@@ -89,7 +89,7 @@ type stream struct {
 
 // Snapshots joins all evidence: events of one host belong together, the last
 // boot of one input with the last boot of another. Input without a host name
-// joins the only host there is.
+// joins the only host there is. It empties the Collector.
 func (c *Collector) Snapshots() []*Snapshot {
 	for _, f := range c.feeds {
 		if f.unsorted {
@@ -109,6 +109,9 @@ func (c *Collector) Snapshots() []*Snapshot {
 	var out []*Snapshot
 	for _, h := range hosts {
 		out = append(out, c.joinHost(h, of[h])...)
+	}
+	for _, f := range c.feeds {
+		f.events = nil
 	}
 	return out
 }
@@ -339,7 +342,7 @@ func (s *Snapshot) addTask(e *parse.Task) {
 		state = 'R'
 	}
 	t.Sightings = append(t.Sightings, &Sighting{
-		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Source: e.Source, State: state,
+		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Text: e.Text, Source: e.Source, State: state,
 		Running: state == 'R', Clean: !e.Damaged && (e.Trace == nil || !e.Trace.Mixed),
 		Dump: e.Dump, Work: e.Workqueue, Trace: e.Trace, Stack: s.stack(e.Span.Input, e.Trace), Hung: e.Source == parse.SourceHung, Over: e.Over,
 	})

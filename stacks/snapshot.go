@@ -176,6 +176,7 @@ type Sighting struct {
 	Order   Order
 	Span    parse.Span
 	Stamp   parse.Stamp
+	Text    string // of the first line, without its framing
 	Source  parse.Source
 	State   byte // 0 if not printed
 	Running bool // on a CPU

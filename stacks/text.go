@@ -12,69 +12,105 @@ import (
 // Line is a line of an input, both as in parse.Span.
 type Line struct{ Input, No int }
 
-// Texts tells what lines say without their framing, as far as the events do:
+// Texts tells what lines say without their framing, as far as the snapshots do:
 // the first lines of events, frames, and entries of lockdep's lists. Lines are
 // sorted, "" stands for a line that is none of these.
-func (c *Collector) Texts(lines []Line) []string {
-	out := make([]string, len(lines))
-	for at := 0; at < len(lines); {
-		end, input := at, lines[at].Input
-		for end < len(lines) && lines[end].Input == input {
-			end++
+func Texts(snaps []*Snapshot, lines []Line) []string {
+	t := &texts{lines: lines, out: make([]string, len(lines)), at: map[int][2]int{}}
+	for i, l := range lines {
+		if i == 0 || lines[i-1].Input != l.Input {
+			t.at[l.Input] = [2]int{i, i}
 		}
-		if input < len(c.feeds) {
-			t := texts{lines[at:end], out[at:end]}
-			for _, e := range c.feeds[input].events {
-				t.event(e)
-			}
-		}
-		at = end
+		t.at[l.Input] = [2]int{t.at[l.Input][0], i + 1}
 	}
-	return out
+	for _, s := range snaps {
+		t.snapshot(s)
+	}
+	return t.out
 }
 
-// texts are the lines of one input and what they say.
 type texts struct {
 	lines []Line
 	out   []string
+	at    map[int][2]int // the lines of an input
 }
 
-func (t *texts) find(no int) (int, bool) {
-	return slices.BinarySearchFunc(t.lines, no, func(l Line, no int) int { return cmp.Compare(l.No, no) })
+// from is the first of the lines that is not before a line of an input, and end
+// that of the next input.
+func (t *texts) from(input, no int) (i, end int) {
+	r := t.at[input]
+	i, _ = slices.BinarySearchFunc(t.lines[r[0]:r[1]], no, func(l Line, no int) int { return cmp.Compare(l.No, no) })
+	return r[0] + i, r[1]
 }
 
 // set takes the first text of a line.
-func (t *texts) set(no int, text func() string) {
-	if i, ok := t.find(no); ok && t.out[i] == "" {
+func (t *texts) set(input, no int, text func() string) {
+	if i, end := t.from(input, no); i < end && t.lines[i].No == no && t.out[i] == "" {
 		t.out[i] = text()
 	}
 }
 
-func (t *texts) event(e parse.Event) {
-	m := e.Head()
-	t.set(m.Span.First, func() string { return m.Text })
-	switch e := e.(type) {
-	case *parse.Task:
-		t.trace(m, e.Trace)
-	case *parse.OOM:
-		t.trace(m, e.Trace)
-	case *parse.Locks:
+func (t *texts) head(m *parse.Meta) {
+	t.set(m.Span.Input, m.Span.First, func() string { return m.Text })
+}
+
+func (t *texts) snapshot(s *Snapshot) {
+	for _, e := range s.OOMs {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Kills {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Reaps {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Hung {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Blockers {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Lockdep {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Dumps {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Notes {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Cgroups {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Traces {
+		t.head(&e.Meta)
+	}
+	for _, e := range s.Locks {
+		t.head(&e.Meta)
 		for i := range e.Held {
-			t.set(e.Held[i].Line, func() string { return heldText(&e.Held[i]) })
+			t.set(e.Span.Input, e.Held[i].Line, func() string { return heldText(&e.Held[i]) })
+		}
+	}
+	for _, x := range s.Tasks {
+		for _, e := range x.Sightings {
+			t.set(e.Span.Input, e.Span.First, func() string { return e.Text })
+		}
+		for _, e := range x.Sightings {
+			t.frames(e)
 		}
 	}
 }
 
-func (t *texts) trace(m *parse.Meta, tr *parse.Trace) {
-	if tr == nil {
+func (t *texts) frames(s *Sighting) {
+	if s.Trace == nil {
 		return
 	}
-	if i, _ := t.find(m.Span.First); i == len(t.lines) || t.lines[i].No > m.Span.Last {
+	if i, end := t.from(s.Span.Input, s.Span.First); i == end || t.lines[i].No > s.Span.Last {
 		return
 	}
-	for i := range tr.Frames {
-		f := &tr.Frames[i]
-		t.set(tr.Line(f), func() string { return frameText(f) })
+	for i := range s.Trace.Frames {
+		f := &s.Trace.Frames[i]
+		t.set(s.Span.Input, s.Line(f), func() string { return frameText(f) })
 	}
 }
 

@@ -255,7 +255,7 @@ func formatNames() []string {
 func sources(in *input.Inputs) []oomtrace.Source {
 	var out []oomtrace.Source
 	for _, s := range in.Sources {
-		out = append(out, oomtrace.Source{Name: s.Name, Compression: s.Compression, Host: s.Host, Release: s.Release, Follows: s.Follows, Open: s.Open})
+		out = append(out, oomtrace.Source{Name: s.Name, Compression: s.Compression, Host: s.Host, Release: s.Release, Follows: s.Follows, Open: s.Open, OpenAt: s.OpenAt})
 	}
 	return out
 }

@@ -38,6 +38,10 @@ type Source struct {
 	// input and FIFOs open once, all else any number of times.
 	Open func() (io.ReadCloser, error)
 
+	// OpenAt returns the same text from a byte of it on, any number of times.
+	// It is nil where that would take reading all that stands before.
+	OpenAt func(offset int64) (io.ReadCloser, error)
+
 	broken error // why Open fails, if that is known
 }
 
@@ -158,13 +162,17 @@ func (in *Inputs) file(name string) {
 		case journalFile(s):
 			in.add(in.journal(name, s))
 		default:
-			in.add(Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
+			src := Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
 				f, err := os.Open(name)
 				if err != nil {
 					return nil, plain(err)
 				}
 				return openStream(name, f, layers{lim: in.opt.Limits})
-			}})
+			}}
+			if s.file != nil {
+				src.OpenAt = func(offset int64) (io.ReadCloser, error) { return openAt(name, offset) }
+			}
+			in.add(src)
 		}
 		f.Close()
 		return
@@ -218,6 +226,19 @@ func (in *Inputs) once(name string, r io.ReadCloser) {
 		used = true
 		return s.open(name, r)
 	}})
+}
+
+// openAt opens a file that is plain text.
+func openAt(name string, offset int64) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		f.Close()
+		return nil, plain(err)
+	}
+	return f, nil
 }
 
 func openStream(name string, f io.ReadCloser, in layers) (io.ReadCloser, error) {
