@@ -117,7 +117,7 @@ func analyze(cmd *cobra.Command, f analyzeFlags, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "oomtrace: reading from the terminal; end with Ctrl-D")
 	}
 
-	in := input.Open(args, cmd.InOrStdin(), input.Options{Limits: f.limits, Journal: journalctl()})
+	in := input.Open(args, cmd.InOrStdin(), input.Options{Limits: f.limits, Journal: journalctl(), Trace: traceCmd()})
 	defer in.Close()
 	if f.listInputs {
 		return listInputs(cmd.OutOrStdout(), in)
@@ -272,55 +272,75 @@ func journalctl() func(file string) (io.ReadCloser, error) {
 		glob := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(file)
 		// Not with -k: that is the last boot only.
 		cmd := exec.Command(path, "--quiet", "--no-pager", "-o", "short-monotonic", "--file="+glob, "_TRANSPORT=kernel")
-		cmd.Env = append(os.Environ(), "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8")
-		j := &journal{cmd: cmd}
-		cmd.Stderr = &j.stderr
-		var err error
-		if j.out, err = cmd.StdoutPipe(); err != nil {
-			return nil, err
-		}
-		if err := cmd.Start(); err != nil {
-			return nil, err
-		}
-		return j, nil
+		return start(cmd, "", "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8")
 	}
 }
 
-// journal is the output of a journalctl that runs.
-type journal struct {
+// traceCmd returns what makes text of a recording of trace-cmd, nil where the
+// program is not there.
+func traceCmd() func(file string) (io.ReadCloser, error) {
+	path, err := exec.LookPath("trace-cmd")
+	if err != nil {
+		return nil
+	}
+	return func(file string) (io.ReadCloser, error) {
+		// With its plugins: without them it prints 8 frames of a stack.
+		return start(exec.Command(path, "report", "-t", "-i", file), "no text came of it, as of a recording that was cut", "LC_ALL=C.UTF-8")
+	}
+}
+
+// start runs a program that writes text. silent is the error if it writes none
+// and does not say why, "" if that is none.
+func start(cmd *exec.Cmd, silent string, env ...string) (io.ReadCloser, error) {
+	cmd.Env = append(os.Environ(), env...)
+	p := &program{cmd: cmd, silent: silent}
+	cmd.Stderr = &p.stderr
+	var err error
+	if p.out, err = cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// program is the output of a program that runs.
+type program struct {
 	cmd    *exec.Cmd
 	out    io.ReadCloser
 	stderr bytes.Buffer
+	silent string
 	some   bool  // there was text
 	err    error // of its end
 }
 
-func (j *journal) Read(p []byte) (int, error) {
-	if j.err != nil {
-		return 0, j.err
+func (p *program) Read(b []byte) (int, error) {
+	if p.err != nil {
+		return 0, p.err
 	}
-	n, err := j.out.Read(p)
-	j.some = j.some || n > 0
+	n, err := p.out.Read(b)
+	p.some = p.some || n > 0
 	if err == nil {
 		return n, nil
 	}
-	j.err = io.EOF
-	err = j.cmd.Wait()
-	why, _, _ := strings.Cut(strings.TrimSpace(j.stderr.String()), "\n")
+	p.err = io.EOF
+	err = p.cmd.Wait()
+	why, _, _ := strings.Cut(strings.TrimSpace(p.stderr.String()), "\n")
 	switch {
 	case err != nil:
-		j.err = errors.New(cmp.Or(why, err.Error()))
-	case !j.some && why != "": // it ignores a file that it cannot read
-		j.err = errors.New(why)
+		p.err = errors.New(cmp.Or(why, err.Error()))
+	case !p.some && cmp.Or(why, p.silent) != "": // it ignores a file that it cannot read
+		p.err = errors.New(cmp.Or(why, p.silent))
 	}
-	return n, j.err
+	return n, p.err
 }
 
-func (j *journal) Close() error {
-	if j.err == nil {
-		j.err = os.ErrClosed
-		j.cmd.Process.Kill()
-		j.cmd.Wait()
+func (p *program) Close() error {
+	if p.err == nil {
+		p.err = os.ErrClosed
+		p.cmd.Process.Kill()
+		p.cmd.Wait()
 	}
 	return nil
 }

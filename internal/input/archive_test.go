@@ -831,6 +831,29 @@ func TestJournal(t *testing.T) {
 	}
 }
 
+// TestTraceRecording: a recording of trace-cmd is read by its program, as a
+// journal is.
+func TestTraceRecording(t *testing.T) {
+	data := []byte(traceMagic + strings.Repeat("\x00", 200))
+	path := filepath.Join(t.TempDir(), "trace.dat")
+	write(t, path, data)
+	in := Open([]string{path}, nil, Options{Trace: func(file string) (io.ReadCloser, error) {
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, data) {
+			return nil, errors.New("not a recording")
+		}
+		return io.NopCloser(strings.NewReader(line)), nil
+	}})
+	defer in.Close()
+	if got := textOf(t, in.Sources, path); got != line {
+		t.Errorf("read %q", got)
+	}
+	in = Open([]string{path}, nil, Options{Trace: func(string) (io.ReadCloser, error) { return nil, errors.New("Bad message") }})
+	defer in.Close()
+	if _, err := in.Sources[0].Open(); err == nil || !strings.Contains(err.Error(), "trace-cmd cannot read it (Bad message); the file is a trace-cmd recording; convert it: trace-cmd report -i ") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRules(t *testing.T) {
 	for i := range rules {
 		r := &rules[i]

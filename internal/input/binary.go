@@ -26,7 +26,7 @@ var magics = []struct {
 	{0, "KDUMP   ", true, "is a kernel crash dump; extract its log: makedumpfile --dump-dmesg NAME dmesg.log"},
 	{0, "\xff\xfe", true, "is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 NAME > dmesg.log"},
 	{0, "\xfe\xff", true, "is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 NAME > dmesg.log"},
-	{0, "\x17\x08\x44tracing", false, "is a trace-cmd recording; convert it: trace-cmd report NAME > trace.txt"},
+	{0, traceMagic, true, traceHelp},
 	{0, "PERFILE2", false, "is a perf recording, not a log"},
 	{0, "\x7fELF", false, "is an ELF file, not a log; if it is a crash dump, extract its log: makedumpfile --dump-dmesg NAME dmesg.log"},
 	{0, "\x89PNG\r\n\x1a\n", false, "is a PNG image, not a log; the text is needed, not a picture of it"},

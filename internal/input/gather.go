@@ -186,8 +186,8 @@ func (g *gatherer) read(m *member, rule *rule, root string, in layers) error {
 		g.hint(m, rule, root, s)
 		return nil
 	}
-	if bytes.HasPrefix(s.head, []byte(journalMagic)) {
-		return g.journal(m, it, s)
+	if k := recordingOf(s); k != nil {
+		return g.recording(k, m, it, s)
 	}
 	if err := binary(s.head, m.name); err != nil {
 		if e, ok := errors.AsType[*notText](err); ok && e.log {

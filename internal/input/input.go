@@ -53,6 +53,9 @@ type Options struct {
 	// text. Where it is nil the error of such a file names the command that
 	// exports it.
 	Journal func(file string) (io.ReadCloser, error)
+
+	// Trace does the same for a recording of trace-cmd (trace.dat).
+	Trace func(file string) (io.ReadCloser, error)
 }
 
 // Inputs are the sources that arguments stand for.
@@ -159,8 +162,8 @@ func (in *Inputs) file(name string) {
 				f.Close()
 				continue
 			}
-		case journalFile(s):
-			in.add(in.journal(name, s))
+		case recordingOf(s) != nil:
+			in.add(in.recording(recordingOf(s), name, s))
 		default:
 			src := Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
 				f, err := os.Open(name)
@@ -213,8 +216,8 @@ func (in *Inputs) once(name string, r io.ReadCloser) {
 		in.archive(name, s, map[string]string{})
 		r.Close()
 		return
-	case journalFile(s):
-		in.add(in.journal(name, s))
+	case recordingOf(s) != nil:
+		in.add(in.recording(recordingOf(s), name, s))
 		r.Close()
 		return
 	}
