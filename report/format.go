@@ -24,6 +24,11 @@ type Options struct {
 	Graph   bool // every edge of the wait graph
 	Why     bool // the facts behind each edge and the steps that narrowed it
 
+	// SampleType is what the format folded counts and what pprof shows first,
+	// one of SampleTypes. Without it that is the tasks, and the time of a trace
+	// where nothing but a trace was read.
+	SampleType string
+
 	// Dot lays a graph in the language of graphviz out as SVG. Without it the
 	// format svg fails with ErrNoGraphviz.
 	Dot func(graph []byte) (svg []byte, err error)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,19 +114,49 @@ func TestSARIFSchema(t *testing.T) {
 	}
 }
 
-func TestNDJSONIsOneIncidentALine(t *testing.T) {
+func TestNDJSONIsOneThingALine(t *testing.T) {
 	for name, r := range everyReport(t) {
 		out := render(t, r, "ndjson", report.Options{})
-		if n := strings.Count(out, "\n"); n != len(r.Incidents) {
-			t.Errorf("%s: %d lines of %d incidents", name, n, len(r.Incidents))
+		want := map[string]int{"incident": len(r.Incidents)}
+		if r.Trace != nil {
+			want["trace_input"], want["trace_task"], want["lock_wait"] = len(r.Trace.Inputs), len(r.Trace.Tasks), len(r.Trace.LockWaits)
 		}
+		got := map[string]int{}
 		for line := range strings.Lines(out) {
 			var one struct {
-				Inputs   []struct{ Name string }
-				Incident report.Incident
+				SchemaVersion string `json:"schema_version"`
+				Inputs        []struct{ Name string }
+				InputName     string `json:"input_name"`
+				Incident      *report.Incident
+				TraceInput    *report.TraceInput `json:"trace_input"`
+				TraceTask     *report.TraceTask  `json:"trace_task"`
+				LockWait      *report.LockWait   `json:"lock_wait"`
 			}
-			if err := json.Unmarshal([]byte(line), &one); err != nil || len(one.Inputs) != len(r.Inputs) {
-				t.Errorf("%s: %v, %d inputs", name, err, len(one.Inputs))
+			if err := json.Unmarshal([]byte(line), &one); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			switch {
+			case one.Incident != nil:
+				got["incident"]++
+				if len(one.Inputs) != len(r.Inputs) {
+					t.Errorf("%s: %d inputs", name, len(one.Inputs))
+				}
+			case one.TraceInput != nil:
+				got["trace_input"]++
+			case one.TraceTask != nil:
+				got["trace_task"]++
+				if name == "trace" && one.InputName != r.Inputs[one.TraceTask.Input].Name {
+					t.Errorf("input %q", one.InputName)
+				}
+			case one.LockWait != nil:
+				got["lock_wait"]++
+			default:
+				t.Errorf("%s: a line with nothing in it: %.200s", name, line)
+			}
+		}
+		for what, n := range want {
+			if got[what] != n {
+				t.Errorf("%s: %d lines of %d of %s", name, got[what], n, what)
 			}
 		}
 	}
@@ -148,6 +179,13 @@ func TestHostileLines(t *testing.T) {
 					if !want.MatchString(line) {
 						t.Errorf("%s of %s: %.300q", format, name, line)
 					}
+				}
+			}
+		}
+		for _, st := range report.SampleTypes {
+			for line := range strings.Lines(render(t, r, "folded", report.Options{SampleType: st})) {
+				if line = strings.TrimSuffix(line, "\n"); !folded.MatchString(line) {
+					t.Errorf("folded %s of %s: %.300q", st, name, line)
 				}
 			}
 		}
@@ -292,5 +330,78 @@ func TestTraceEventsBeforeZero(t *testing.T) {
 	}
 	if !strings.Contains(out, `"microseconds_added":711072`) { // 3 s less the 2.288928 s of the first span
 		t.Errorf("%.200s", out)
+	}
+}
+
+func TestFoldedSampleTypes(t *testing.T) {
+	r := cases(t)["trace"]
+	for sampleType, want := range map[string]string{
+		"":         "truncer;entry_SYSCALL_64_after_hwframe;do_syscall_64;__x64_sys_openat;do_sys_openat2;do_filp_open;path_openat;do_truncate;rwsem_down_write_slowpath;schedule;__schedule 1\n",
+		"offcpu":   "truncer;entry_SYSCALL_64_after_hwframe;do_syscall_64;__x64_sys_openat;do_sys_openat2;do_filp_open;path_openat;do_truncate;rwsem_down_write_slowpath;schedule;__schedule 28272614000\n",
+		"lockwait": "truncer;entry_SYSCALL_64_after_hwframe;do_syscall_64;__x64_sys_openat;do_sys_openat2;do_filp_open;path_openat;do_truncate;rwsem_down_write_slowpath 28272971000\n",
+		"oncpu":    "hog;try_charge_memcg 9176240\n",
+		"calls":    "hog;try_charge_memcg 4097\n",
+	} {
+		out := render(t, r, "folded", report.Options{SampleType: sampleType})
+		if !strings.Contains(out, want) {
+			t.Errorf("%q: no %q in\n%s", sampleType, want, out)
+		}
+	}
+	if err := report.Write(io.Discard, r, "folded", report.Options{SampleType: "time"}); err == nil || !strings.Contains(err.Error(), "tasks, blocked, oncpu") {
+		t.Errorf("an unknown sample type: %v", err)
+	}
+	// Where a trace shows no incident its time is what there is.
+	r.Incidents = nil
+	if out := render(t, r, "folded", report.Options{}); out != render(t, r, "folded", report.Options{SampleType: "oncpu"}) || out == "" {
+		t.Errorf("without incidents:\n%s", out)
+	}
+}
+
+// TestGoToolPprof: what people look at the profile with takes it, in each of
+// its sample types.
+func TestGoToolPprof(t *testing.T) {
+	gotool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command here")
+	}
+	if out, err := exec.Command(gotool, "tool", "pprof", "-h").CombinedOutput(); !strings.Contains(string(out), "sample_index") {
+		t.Skipf("no go tool pprof here: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "oomtrace.pb.gz")
+	if err := os.WriteFile(path, []byte(render(t, cases(t)["trace"], "pprof", report.Options{})), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pprof := func(args ...string) string {
+		cmd := exec.Command(gotool, append(append([]string{"tool", "pprof", "-symbolize=none"}, args...), path)...)
+		cmd.Env = append(os.Environ(), "PPROF_TMPDIR="+t.TempDir())
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("pprof %q: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	for sampleType, want := range map[string][]string{
+		"tasks":    {"Type: tasks", "7, 100% of 7 total"},
+		"oncpu":    {"Type: oncpu", "12.94ms, 100% of 12.94ms total", "try_charge_memcg"},
+		"offcpu":   {"Type: offcpu", "100% of ", "handle_userfault"},
+		"lockwait": {"Type: lockwait", "110.02s, 100% of 110.02s total", "do_truncate"},
+		"calls":    {"Type: calls", "try_charge_memcg"},
+	} {
+		out := pprof("-top", "-cum", "-nodefraction=0", "-sample_index="+sampleType)
+		for _, w := range want {
+			if !strings.Contains(out, w) {
+				t.Errorf("-top of %s: no %q in\n%s", sampleType, w, out)
+			}
+		}
+	}
+	if raw := pprof("-raw"); !strings.Contains(raw, "tasks/count[dflt] blocked/nanoseconds oncpu/nanoseconds offcpu/nanoseconds lockwait/nanoseconds calls/count") {
+		t.Errorf("-raw:\n%.1000s", raw)
+	}
+	out := render(t, cases(t)["trace"], "pprof", report.Options{SampleType: "lockwait"})
+	if err := os.WriteFile(path, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if top := pprof("-top"); !strings.Contains(top, "Type: lockwait") {
+		t.Errorf("the sample type asked for is not what pprof shows:\n%s", top)
 	}
 }

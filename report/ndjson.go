@@ -4,7 +4,7 @@ import "io"
 
 var ndjsonFormat = Format{
 	Name:  "ndjson",
-	Doc:   "one JSON object an incident and line, for pipes and log stores",
+	Doc:   "one JSON object a line for each incident, traced task and lock wait, for pipes and log stores",
 	Write: writeNDJSON,
 }
 
@@ -37,7 +37,7 @@ func writeNDJSON(w io.Writer, r *Report, _ Options) error {
 			return err
 		}
 	}
-	return nil
+	return writeNDJSONTrace(w, r)
 }
 
 // remarks counts what was odd about the input.

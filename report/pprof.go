@@ -12,12 +12,15 @@ import (
 
 var pprofFormat = Format{
 	Name:   "pprof",
-	Doc:    "the tasks' kernel stacks as a profile, for `go tool pprof`",
+	Doc:    "the tasks' kernel stacks and the time that traces measured as a profile, for `go tool pprof`",
 	Binary: true,
 	Write:  writePprof,
 }
 
 func writePprof(w io.Writer, r *Report, opt Options) error {
+	if _, err := r.sampleType(opt); err != nil {
+		return err
+	}
 	p := Profile(r, opt)
 	if err := p.CheckValid(); err != nil {
 		return err
@@ -26,8 +29,9 @@ func writePprof(w io.Writer, r *Report, opt Options) error {
 }
 
 // Profile returns the stacks of the report's tasks as a pprof profile with the
-// sample types tasks/count and blocked/nanoseconds. It carries no time: the
-// same report is the same profile. All tasks that differ in nothing but their
+// sample types tasks/count and blocked/nanoseconds, and of what traces measured
+// with oncpu/nanoseconds, offcpu/nanoseconds, lockwait/nanoseconds and
+// calls/count. It carries no time: the same report is the same profile. All tasks that differ in nothing but their
 // pid are one sample, for one sample a pid makes a flame graph of 100,000 tasks
 // 65 MB; Options.Verbose makes them all the same, with the pid as a number.
 func Profile(r *Report, opt Options) *profile.Profile {
@@ -64,6 +68,9 @@ func Profile(r *Report, opt Options) *profile.Profile {
 		}
 	}
 	b.trace(r)
+	if st, err := r.sampleType(opt); err == nil && slices.ContainsFunc(b.p.SampleType, func(t *profile.ValueType) bool { return t.Type == st }) {
+		b.p.DefaultSampleType = st
+	}
 	return b.p
 }
 

@@ -29,13 +29,4 @@ func (b *profileBuilder) trace(r *Report) {
 		}
 		b.p.Sample = append(b.p.Sample, s)
 	}
-	if len(r.Incidents) == 0 {
-		b.p.DefaultSampleType = "offcpu"
-		for _, s := range b.p.Sample {
-			if s.Value[own] > 0 {
-				b.p.DefaultSampleType = "oncpu"
-				break
-			}
-		}
-	}
 }

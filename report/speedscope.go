@@ -8,7 +8,7 @@ import (
 
 var speedscopeFormat = Format{
 	Name:  "speedscope",
-	Doc:   "the tasks' kernel stacks as a file for speedscope.app",
+	Doc:   "the tasks' kernel stacks and the time that traces measured as a file for speedscope.app",
 	Write: writeSpeedscope,
 }
 
@@ -106,6 +106,31 @@ func writeSpeedscope(w io.Writer, r *Report, _ Options) error {
 		if blocked.EndValue > 0 {
 			blocked.Samples = tasks.Samples
 			out.Profiles = append(out.Profiles, blocked)
+		}
+	}
+	if r.Trace != nil {
+		for _, m := range []struct{ sampleType, name, unit string }{
+			{"oncpu", "trace, time on a CPU", "nanoseconds"}, {"offcpu", "trace, time off the CPU", "nanoseconds"},
+			{"lockwait", "trace, time waiting for locks", "nanoseconds"}, {"calls", "trace, calls", "none"},
+		} {
+			p := speedscopeProfile{Type: "sampled", Name: m.name, Unit: m.unit}
+			for i := range r.Trace.Samples {
+				s := &r.Trace.Samples[i]
+				n := s.value(m.sampleType)
+				if n <= 0 {
+					continue
+				}
+				sample := []int{frame(speedscopeFrame{Name: profileText(s.root())})}
+				for _, fn := range slices.Backward(s.Stack) {
+					sample = append(sample, frame(speedscopeFrame{Name: profileText(fn), File: "vmlinux"}))
+				}
+				p.Samples = append(p.Samples, sample)
+				p.Weights = append(p.Weights, n)
+				p.EndValue += n
+			}
+			if len(p.Samples) > 0 {
+				out.Profiles = append(out.Profiles, p)
+			}
 		}
 	}
 	return encodeJSON(w, out, "  ")

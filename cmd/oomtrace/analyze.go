@@ -25,6 +25,7 @@ import (
 type analyzeFlags struct {
 	format      string
 	output      string
+	sampleType  string
 	oomHandlers []string
 	fuseDaemons []string
 	lockModels  []string
@@ -75,6 +76,7 @@ deadlock or livelock of that confidence or above.`,
 	fs.SortFlags = false
 	fs.StringVarP(&f.format, "format", "f", "text", "`FORMAT` of the report: "+strings.Join(formatNames(), ", "))
 	fs.StringVarP(&f.output, "output", "o", "", "write the report to `FILE`, whole or not at all")
+	fs.StringVar(&f.sampleType, "sample-type", "", "what folded counts and pprof shows first, `TYPE`: "+strings.Join(report.SampleTypes, ", "))
 	fs.StringArrayVar(&f.oomHandlers, "oom-handler", nil, "`PID|COMM` of the process that resolves OOMs where the OOM killer is disabled (repeatable)")
 	fs.StringArrayVar(&f.fuseDaemons, "fuse-daemon", nil, "`PID|COMM` of a process that serves a FUSE mount (repeatable)")
 	fs.StringArrayVar(&f.lockModels, "lock-model", nil, "add the lock facts of `FILE` (repeatable)")
@@ -95,6 +97,7 @@ deadlock or livelock of that confidence or above.`,
 	fs.IntVar(&f.width, "width", 0, "`COLUMNS` of the text (default: of the terminal, else 80)")
 	fs.StringVar(&f.color, "color", "auto", "`WHEN` to use colours: auto, always, never")
 	complete(cmd, "format", formatNames()...)
+	complete(cmd, "sample-type", report.SampleTypes...)
 	complete(cmd, "fail-on", levels...)
 	complete(cmd, "color", "auto", "always", "never")
 	return cmd
@@ -155,6 +158,8 @@ func analyze(cmd *cobra.Command, f analyzeFlags, args []string) error {
 		Tasks:   f.tasks,
 		Graph:   f.graph,
 		Why:     f.why,
+
+		SampleType: f.sampleType,
 	}
 	if f.output != "" {
 		opt.Color = f.color == "always"
@@ -196,6 +201,11 @@ func (f *analyzeFlags) check(cmd *cobra.Command, args []string) (report.Format, 
 	}
 	if err := oneOf("color", f.color, "auto", "always", "never"); err != nil {
 		return none, err
+	}
+	if cmd.Flags().Changed("sample-type") {
+		if err := oneOf("sample-type", f.sampleType, report.SampleTypes...); err != nil {
+			return none, err
+		}
 	}
 	if cmd.Flags().Changed("fail-on") {
 		if err := oneOf("fail-on", f.failOn, levels...); err != nil {
