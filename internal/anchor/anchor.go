@@ -43,7 +43,7 @@ func New(anchors ...string) *Set {
 // Scan returns the offset in data of the first byte of the leftmost anchor that
 // begins at or after from, or -1. It also returns how many line feeds stand in
 // data[from:end], where end is that offset or len(data), and whether a NUL or an
-// escape character (0x1b) does.
+// escape character (0x1b) does. From is at most len(data).
 func (s *Set) Scan(data []byte, from int) (at, lines int, odd bool) {
 	if s.teddy != nil {
 		return s.teddy.scan(data, from)

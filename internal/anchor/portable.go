@@ -37,8 +37,7 @@ func newBigrams(anchors []string) *bigrams {
 	}
 	slices.SortStableFunc(order, func(x, y *gram) int { return cmp.Compare(y.frequency, x.frequency) })
 	var firsts, seconds [buckets]float32
-	bucket := make([]uint16, len(order))
-	for n, g := range order {
+	for _, g := range order {
 		first, second := g.half(0), g.half(1)
 		best, least := 0, float32(0)
 		for i := range buckets {
@@ -50,9 +49,7 @@ func newBigrams(anchors []string) *bigrams {
 		firsts[best] += first
 		seconds[best] += second
 		b.add(g, 1<<best)
-		bucket[n] = 1 << best
 	}
-	b.addLast(order, bucket)
 	return b
 }
 
@@ -71,34 +68,18 @@ func rarestOfParity(anchor string, parity int) gram {
 func (b *bigrams) add(g *gram, bucket uint16) {
 	first, second := g.value&0xffff, g.value>>16
 	if g.mask == maskFirst {
-		for any := range uint32(1 << 8) {
-			b.table[first|any] |= bucket
+		for c := range uint32(1 << 8) {
+			b.table[first|c] |= bucket
 		}
 	} else {
 		b.table[first] |= bucket
 	}
-	if g.mask != maskLast { // or see addLast
+	if g.mask == maskLast {
+		for c := range uint32(1 << 8) {
+			b.table[second|c<<8] |= bucket << 8
+		}
+	} else {
 		b.table[second] |= bucket << 8
-	}
-}
-
-// addLast adds the second halves of grams whose last byte is any, all at once: one
-// by one they would be all over the table, again and again.
-func (b *bigrams) addLast(grams []*gram, bucket []uint16) {
-	var of [1 << 8]uint16
-	var bytes []uint32
-	for i, g := range grams {
-		if c := g.value >> 16; g.mask == maskLast {
-			if of[c] == 0 {
-				bytes = append(bytes, c)
-			}
-			of[c] |= bucket[i] << 8
-		}
-	}
-	for any := range uint32(1 << 8) {
-		for _, c := range bytes {
-			b.table[c|any<<8] |= of[c]
-		}
 	}
 }
 
@@ -127,8 +108,8 @@ func (b *bigrams) scan(data []byte, from int) (at, lines int, odd bool) {
 	return -1, lines, odd
 }
 
-// next returns the first place where a gram of some bucket may stand of those at
-// p, p+2 and so on, or a place at or a little before end. None before it is one.
+// next returns the first of p, p+2 and so on where a gram of some bucket may stand,
+// or one a little before end.
 func (b *bigrams) next(data []byte, p, end int) int {
 	var last uint16 // of the pair before i
 	i := p

@@ -21,10 +21,9 @@ type teddy struct {
 	tables tables
 }
 
-// tables has the layout that sweep knows.
-type tables struct {
-	nibbles [4][2][32]byte // the buckets by byte of the gram, and by low and high nibble, twice 16
-}
+// tables has the buckets as bits: by byte of the gram, by low and by high nibble,
+// those of the 16 nibbles twice.
+type tables [4][2][32]byte
 
 // sweep searches n blocks of 64 bytes and reads the three bytes behind them. For
 // each block where grams may stand it stores a mask of the bytes where, and the
@@ -36,8 +35,9 @@ type tables struct {
 func sweep(t *tables, data *byte, n int, masks *uint64, blocks *int) (found, lines int, odd bool)
 
 // sift keeps of the places that sweep has found those where a pattern fits, and
-// one beside it here and there, and of the blocks those with such places. It reads
-// the eight bytes from each place on, and from the end of the block. It returns how many blocks are left.
+// one beside it here and there, and of the blocks those with such places. It
+// returns how many blocks are left. It reads the eight bytes from each place on,
+// and from the end of the block. Its hash is that of lookup.
 //
 //go:noescape
 func sift(index *[1 << 10]uint16, patterns *pattern, data *byte, found int, masks *uint64, blocks *int) (kept int)
@@ -62,14 +62,14 @@ func newTeddy(anchors []string) *teddy {
 	return t
 }
 
-// A choice is one of the grams of an anchor that a pattern holds to the whole
-// anchor or to eight bytes of it.
+// A choice is an anchor whose gram is to be chosen.
 type choice struct {
 	anchor string
-	rarest float32 // frequency of any of them
+	rarest float32 // the least frequency of its grams
 }
 
-// grams yields those that are all ASCII.
+// grams yields the grams that are all ASCII and begin eight bytes of the anchor,
+// or all of it: chance rarely makes what fits their pattern.
 func (c choice) grams() iter.Seq[gram] {
 	return func(yield func(gram) bool) {
 		for offset := 0; offset == 0 || offset+8 <= len(c.anchor); offset++ {
@@ -82,7 +82,8 @@ func (c choice) grams() iter.Seq[gram] {
 
 // fill puts one gram of each anchor into a bucket, and returns these grams. A
 // bucket is wrong where each byte has a low and a high nibble of some gram of it,
-// so a gram goes where it adds least of that, those of the most frequent first.
+// so a gram goes where it adds least of that, and where anchors have a choice of
+// grams that decides too. Those that are frequent anyway go first.
 func (t *teddy) fill(choices []choice) []gram {
 	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(b.rarest, a.rarest) })
 	var f frequencies
@@ -109,8 +110,8 @@ func (t *teddy) fill(choices []choice) []gram {
 			for nibble := range 16 {
 				for half := range 2 {
 					at := half*16 + nibble
-					t.tables.nibbles[pos][0][at] |= byte(p.low>>nibble&1) << i
-					t.tables.nibbles[pos][1][at] |= byte(p.high>>nibble&1) << i
+					t.tables[pos][0][at] |= byte(p.low>>nibble&1) << i
+					t.tables[pos][1][at] |= byte(p.high>>nibble&1) << i
 				}
 			}
 		}
@@ -191,19 +192,18 @@ func (b *bucket) add(g *gram, f *frequencies) {
 	}
 }
 
-// blockLen is how many bytes sweep looks at in one step.
 const (
-	blockLen   = 64
-	lookahead  = 8 // from the last byte of a block and the one behind it
-	fewBlocks  = 4
-	manyBlocks = 32
+	blockLen   = 64 // what sweep looks at in one step
+	lookahead  = 8  // bytes behind the blocks that sweep and sift may read
+	fewBlocks  = 4  // searched first, see searchMany
+	manyBlocks = 32 // searched at once at most: a sweep in vain costs as much as a hit
 )
 
 func (t *teddy) scan(data []byte, from int) (at, lines int, odd bool) {
 	q := quest{teddy: t, data: data, from: from, at: -1, searched: from}
 	var masks [fewBlocks]uint64
 	var numbers [fewBlocks]int
-	if n := q.blocks(data); n > 0 && !q.search(data[from:], min(n, fewBlocks), masks[:], numbers[:]) {
+	if n := q.blocks(); n > 0 && !q.search(data[from:], min(n, fewBlocks), masks[:], numbers[:]) {
 		q.searchMany()
 	}
 	if q.at < 0 && q.searched < len(data) {
@@ -229,7 +229,7 @@ type quest struct {
 }
 
 // blocks tells how many blocks there are still to search.
-func (q *quest) blocks(data []byte) int { return (len(data) - q.searched - lookahead) / blockLen }
+func (q *quest) blocks() int { return (len(q.data) - q.searched - lookahead) / blockLen }
 
 // searchMany searches the blocks of data: few at first, for in some data anchors
 // are close together, and what is searched behind one is in vain.
@@ -237,15 +237,15 @@ func (q *quest) searchMany() {
 	var masks [manyBlocks]uint64
 	var numbers [manyBlocks]int
 	for n := 2 * fewBlocks; ; n = min(2*n, manyBlocks) {
-		n := min(n, q.blocks(q.data))
+		n := min(n, q.blocks())
 		if n <= 0 || q.search(q.data[q.searched:], n, masks[:], numbers[:]) {
 			return
 		}
 	}
 }
 
-// search searches n blocks of window, the data from where they are searched, and
-// tells whether it found an anchor.
+// search searches n blocks of window, which is data from q.searched on, and tells
+// whether it found an anchor. Masks and numbers are for its use.
 func (q *quest) search(window []byte, n int, masks []uint64, numbers []int) bool {
 	found, lines, odd := sweep(&q.tables, &window[0], n, &masks[0], &numbers[0])
 	start := q.searched

@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 
+// What follows is the same byte again and again.
 DATA nibble<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibble<>(SB), RODATA|NOPTR, $8
 DATA feed<>+0(SB)/8, $0x0a0a0a0a0a0a0a0a
