@@ -65,10 +65,11 @@ func grep(log string) (c Counts) {
 func inEvents(evs []Event) int {
 	n := 0
 	lines := map[int]bool{}
-	add := func(fs []Frame) {
-		for _, f := range fs {
-			if f.Reliable && f.HasOffset && !lines[f.Line] {
-				lines[f.Line] = true
+	add := func(t *Trace) {
+		for i := range t.Frames {
+			f := &t.Frames[i]
+			if at := t.Line(f); f.Reliable && f.HasOffset && !lines[at] {
+				lines[at] = true
 				n++
 			}
 		}
@@ -77,18 +78,18 @@ func inEvents(evs []Event) int {
 		switch v := e.(type) {
 		case *Task:
 			if v.Trace != nil {
-				add(v.Trace.Frames)
+				add(v.Trace)
 			}
 		case *OOM:
 			if v.Trace != nil {
-				add(v.Trace.Frames)
+				add(v.Trace)
 			}
 		case *Lockdep:
 			for _, x := range v.Entries {
-				add(x.Frames)
+				add(&Trace{Frames: x.Frames})
 			}
 			if v.Trace != nil {
-				add(v.Trace.Frames)
+				add(v.Trace)
 			}
 		}
 	}

@@ -72,7 +72,7 @@ type Trace struct {
 	Complete bool   // the outermost frame or </TASK> was seen
 	Wchan    bool   // no stack: its one frame is the function the task sleeps in
 	Mixed    bool   // a foreign line stood between the frames
-	Lines    *Lines // nil: each frame has its own line; see Share
+	Lines    *Lines // nil: each frame has its own line; see Share. Frames of a log's traces are shared and must not be changed
 }
 
 // Source is the kind of record that showed a task's stack. It decides how the

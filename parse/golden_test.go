@@ -110,9 +110,9 @@ func checkEvents(t *testing.T, evs []Event, res Result) {
 		if tr == nil {
 			return
 		}
-		for _, f := range tr.Frames {
-			if f.Line < m.Span.First || f.Line > m.Span.Last {
-				t.Errorf("%T: frame of line %d outside %v", m, f.Line, m.Span)
+		for i := range tr.Frames {
+			if n := tr.Line(&tr.Frames[i]); n < m.Span.First || n > m.Span.Last {
+				t.Errorf("%T: frame of line %d outside %v", m, n, m.Span)
 			}
 		}
 	}

@@ -74,6 +74,7 @@ type parser struct {
 	names     map[string]string
 	lastNames [512]string // of names, by nameSlot
 	frames    [][]Frame   // buffers, see addFrame
+	stacks    stackTable
 	freeOOM   *oomBuf
 
 	lastWall struct{ raw, normal string } // see wall

@@ -1,5 +1,7 @@
 package parse
 
+import "slices"
+
 // Lines are where the frames of a trace stand that shares them with others.
 type Lines struct {
 	First int     // line of the first frame
@@ -38,4 +40,68 @@ func (t *Trace) Share(frames []Frame) {
 		}
 	}
 	t.Frames, t.Lines = frames, l
+}
+
+// stackTable has the frames of the traces that ended, equal ones once: what a
+// thousand tasks print is the same hundred stacks. Lists whose hash is taken
+// are not kept here.
+type stackTable map[uint64][]Frame
+
+// maxStacks bounds it.
+const maxStacks = 4096
+
+// settle lets a trace that has ended share its frames with an equal one, or
+// have a copy of its own at the exact size.
+func (p *parser) settle(t *Trace) {
+	buf := t.Frames
+	if buf == nil {
+		return
+	}
+	sum := hashFrames(buf)
+	frames := p.stacks[sum]
+	if !equalFrames(frames, buf) {
+		taken := frames != nil
+		frames = slices.Clone(buf)
+		for i := range frames {
+			frames[i].Line = i
+		}
+		if !taken && len(p.stacks) < maxStacks {
+			if p.stacks == nil {
+				p.stacks = stackTable{}
+			}
+			p.stacks[sum] = frames
+		}
+	}
+	t.Share(frames)
+	p.freeFrames(buf)
+}
+
+// hashFrames mixes what tells stacks of one kernel apart: where each frame is
+// in a function of which size.
+func hashFrames(frames []Frame) uint64 {
+	h := uint64(len(frames))
+	for i := range frames {
+		f := &frames[i]
+		h = (h ^ f.Addr ^ uint64(f.Offset)<<32 ^ uint64(f.Size)<<8 ^ uint64(len(f.Func))) * 0x9e3779b97f4a7c15
+		if f.Reliable {
+			h++
+		}
+		h ^= h >> 29
+	}
+	return h
+}
+
+// equalFrames compares all but the lines.
+func equalFrames(a, b []Frame) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, y := &a[i], &b[i]
+		if x.Func != y.Func || x.Offset != y.Offset || x.Size != y.Size || x.Addr != y.Addr || x.HasOffset != y.HasOffset || x.HasAddr != y.HasAddr ||
+			x.Reliable != y.Reliable || x.Context != y.Context || x.Module != y.Module || x.BuildID != y.BuildID || x.Place != y.Place {
+			return false
+		}
+	}
+	return true
 }

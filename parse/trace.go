@@ -1,7 +1,6 @@
 package parse
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -240,7 +239,7 @@ func (a *assembler) frameLine(ln *line, f *Frame, info frameInfo) bool {
 }
 
 // addFrame adds a frame to an open trace. Its frames stand in a buffer that
-// traces pass on, and are copied at their exact size when it ends.
+// traces pass on, until settle.
 func (p *parser) addFrame(t *Trace, f *Frame) {
 	if t.Frames == nil {
 		if n := len(p.frames); n > 0 {
@@ -250,14 +249,6 @@ func (p *parser) addFrame(t *Trace, f *Frame) {
 		}
 	}
 	t.Frames = append(t.Frames, *f)
-}
-
-// settle gives a trace that has ended frames of its own.
-func (p *parser) settle(t *Trace) {
-	if buf := t.Frames; buf != nil {
-		t.Frames = slices.Clone(buf)
-		p.freeFrames(buf)
-	}
 }
 
 func (p *parser) freeFrames(buf []Frame) {

@@ -26,7 +26,7 @@ type interner struct {
 
 // share lets a trace share its frames with those that are equal.
 func (in *interner) share(t *parse.Trace) {
-	if t == nil || len(t.Frames) == 0 {
+	if t == nil || len(t.Frames) == 0 || in.byFrame[&t.Frames[0]] != nil {
 		return
 	}
 	if in.byHash == nil {
@@ -39,12 +39,15 @@ func (in *interner) share(t *parse.Trace) {
 			return
 		}
 	}
-	s := &Stack{Frames: slices.Clone(t.Frames), next: in.byHash[sum]}
-	for i := range s.Frames {
-		s.Frames[i].Line = i
+	s := &Stack{Frames: t.Frames, next: in.byHash[sum]}
+	if t.Lines == nil {
+		s.Frames = slices.Clone(t.Frames)
+		for i := range s.Frames {
+			s.Frames[i].Line = i
+		}
+		t.Share(s.Frames)
 	}
 	s.Own = ownFrames(s.Frames)
-	t.Share(s.Frames)
 	in.byHash[sum], in.byFrame[&s.Frames[0]] = s, s
 }
 
