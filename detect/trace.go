@@ -29,7 +29,7 @@ func Trace(out *report.Trace, snap *stacks.Snapshot) *report.Trace {
 		}
 		in := tr.Span.Input
 		for j, i := range tr.Info {
-			ti := report.TraceInput{Input: in, Tracer: optional(i.Tracer), FirstS: i.First, LastS: i.Last, BootClock: i.Stamp.HasBoot, Counter: i.Counter, OffsetS: tr.Offset, Lost: i.Lost, Events: []report.TraceCount{}}
+			ti := report.TraceInput{Input: in, Tracer: optional(i.Tracer), FirstS: i.First, LastS: i.Last, BootClock: i.Stamp.HasBoot, Counter: i.Counter, Summed: i.Summed, OffsetS: tr.Offset, Lost: i.Lost, Events: []report.TraceCount{}}
 			for _, n := range i.Names {
 				ti.Events = append(ti.Events, traceCount(n, tr.Fields[j]))
 			}

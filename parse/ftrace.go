@@ -50,6 +50,7 @@ type TraceInfo struct {
 	HasTime     bool
 	Counter     bool         // the times are counts of a clock (counter, uptime, x86-tsc), and no seconds
 	Relative    bool         // they count from the trace's begin
+	Summed      bool         // function_graph without times: they are sums of durations, each at least so late
 	Lost        int64        // events that the kernel says it lost
 	Names       []TraceCount // every event by name, most frequent first
 	Nodes       []TraceNode  // the calls of function_graph, parents before children
@@ -108,7 +109,10 @@ type traceReader struct {
 	timed    bool
 	lat      bool // times are relative: "12345us"
 	counter  bool // times have no unit
-	head     int  // line of "# tracer:", 0 if the trace began without
+	summed   bool // times are sums of function_graph's durations
+	least    float64
+	leastOn  []float64 // by CPU
+	head     int       // line of "# tracer:", 0 if the trace began without
 	names    map[string]*TraceCount
 	over     TraceCount // events whose name is not counted by itself
 	host     string
@@ -482,7 +486,7 @@ func (t *traceReader) finish() {
 	}
 	t.openCalls()
 	if t.seen > 0 {
-		info := &TraceInfo{Tracer: t.tracer, First: t.t0, Last: t.t1, HasTime: t.timed, Counter: t.counter, Relative: t.lat, Lost: t.lost, Nodes: t.nodes}
+		info := &TraceInfo{Tracer: t.tracer, First: t.t0, Last: t.t1, HasTime: t.timed, Counter: t.counter, Relative: t.lat, Summed: t.summed, Lost: t.lost, Nodes: t.nodes}
 		info.Span = Span{Input: t.p.opt.Input, First: t.first, Last: t.last}
 		info.Host = t.host
 		if t.dump != 0 {
@@ -500,6 +504,9 @@ func (t *traceReader) finish() {
 			info.Names = append(info.Names, t.over)
 		}
 		t.p.send(info)
+		if t.summed {
+			t.p.diag(t.first, "info", "summed-times", "function_graph without times (funcgraph-abstime): a time here is what passed at least since the trace began, by the durations of the calls")
+		}
 		if t.counter {
 			t.p.diag(t.first, "info", "counter-clock", "the times of this trace are counts and no seconds (trace_clock counter, uptime or x86-tsc): its order holds, durations have no unit")
 		}

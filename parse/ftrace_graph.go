@@ -20,6 +20,7 @@ type graphRow struct {
 	hasPid bool
 	time   float64
 	timed  bool
+	least  bool    // time is what passed at least since the trace began
 	dur    float64 // seconds, valid if hasDur
 	hasDur bool
 	depth  int
@@ -230,8 +231,6 @@ type graphTask struct {
 	root  int32
 	open  []graphCall
 	seen  int // rows of all tasks when it last had one
-	time  float64
-	timed bool
 }
 
 type graphCall struct {
@@ -338,11 +337,13 @@ func (t *traceReader) graphLine(g *graphRow, s string, no int) {
 		}
 		return
 	}
-	if g.timed {
-		t.clock(g.time, false, false)
-	}
 	k := t.graphTask(g)
-	k.time, k.timed = g.time, g.timed
+	if !g.timed && (!t.timed || t.summed) {
+		t.sum(g, k)
+	}
+	if g.timed {
+		t.clock(g.time, g.least, false)
+	}
 	k.seen = no
 	if g.kind == graphEvent {
 		name, fields := eventName(g.text)
@@ -392,8 +393,37 @@ func (t *traceReader) graphLine(g *graphRow, s string, no int) {
 	}
 }
 
+// sum gives a row of a trace without times (funcgraph-abstime is off unless set)
+// the time that passed at least. The rows stand in the order of time; on a CPU
+// the next one comes after a leaf's duration; a call ends its duration after it
+// began. What no call covers is not in it.
+func (t *traceReader) sum(g *graphRow, k *graphTask) {
+	at := t.least
+	if g.cpu >= 0 && g.cpu < len(t.leastOn) {
+		at = max(at, t.leastOn[g.cpu])
+	}
+	if g.kind == graphExit && g.hasDur {
+		for i := len(k.open) - 1; i >= 0; i-- {
+			if c := &k.open[i]; c.depth <= g.depth {
+				if c.depth == g.depth && c.timed && g.dur < 1e9 {
+					at = max(at, c.start+g.dur)
+				}
+				break
+			}
+		}
+	}
+	t.least, t.summed = at, true
+	g.time, g.timed, g.least = at, true, true
+	if g.kind == graphLeaf && g.hasDur && g.dur < 1e9 && g.cpu >= 0 && g.cpu < maxTraceCPU {
+		for len(t.leastOn) <= g.cpu {
+			t.leastOn = append(t.leastOn, 0)
+		}
+		t.leastOn[g.cpu] = at + g.dur
+	}
+}
+
 func (k *graphTask) row(g *graphRow) traceRow {
-	r := traceRow{comm: k.comm, cut: len(k.comm) == 7, cpu: g.cpu, time: g.time, timed: g.timed}
+	r := traceRow{us: g.least, comm: k.comm, cut: len(k.comm) == 7, cpu: g.cpu, time: g.time, timed: g.timed}
 	if k.known {
 		r.pid, r.hasPid = k.pid, true
 	}
@@ -469,7 +499,7 @@ func (t *traceReader) openCalls() {
 			continue
 		}
 		c := k.open[n-1]
-		g := graphRow{cpu: k.cpu, time: c.start, timed: c.timed}
+		g := graphRow{cpu: k.cpu, time: c.start, timed: c.timed, least: t.summed}
 		r := k.row(&g)
 		fn := t.nodes[c.node].Func
 		e := t.event(&r, fn+"() {", "", c.line)

@@ -1,8 +1,10 @@
 package parse
 
 import (
+	"compress/gzip"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -157,6 +159,53 @@ func TestFtraceCut(t *testing.T) {
 			if res.Records.FtraceEvent > whole.Records.FtraceEvent {
 				t.Fatalf("%s cut at byte %d: %d events, whole %d", name, i, res.Records.FtraceEvent, whole.Records.FtraceEvent)
 			}
+		}
+	}
+}
+
+// TestFtraceSummed: without times a trace is read as with them, and no time is
+// later than the true one. The trace is real; its times are taken off.
+func TestFtraceSummed(t *testing.T) {
+	f, err := os.Open("../testdata/ftrace/forms-6.12-graph-all.txt.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zr, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(zr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cut strings.Builder
+	for line := range strings.Lines(string(data)) {
+		if i := strings.Index(line, " |   "); i > 0 && i < 14 && line[0] == ' ' && strings.Contains(line[:i], ".") {
+			line = " " + strings.TrimLeft(line[i+2:], " ")
+		}
+		cut.WriteString(line)
+	}
+	events := func(text string) (out []*TraceEvent, info *TraceInfo) {
+		evs, _ := readAll(text, Options{})
+		for _, e := range evs {
+			switch e := e.(type) {
+			case *TraceEvent:
+				out = append(out, e)
+			case *TraceInfo:
+				info = e
+			}
+		}
+		return out, info
+	}
+	want, whole := events(string(data))
+	got, info := events(cut.String())
+	if len(want) < 2000 || len(got) != len(want) || !info.Summed || whole.Summed || info.Last <= 0 {
+		t.Fatalf("%d events with times, %d without; %+v", len(want), len(got), info)
+	}
+	for i, e := range got {
+		if w := want[i]; e.Name != w.Name || e.Func != w.Func || e.Duration != w.Duration || e.Time > w.Time-whole.First+2e-6 {
+			t.Fatalf("line %d: %s %s at %f, true %s %s at %f", e.Span.First, e.Name, e.Func, e.Time, w.Name, w.Func, w.Time-whole.First)
 		}
 	}
 }

@@ -345,6 +345,7 @@ type TraceInput struct {
 	LastS     float64      `json:"last_s"`
 	BootClock bool         `json:"boot_clock"` // the times count from boot
 	Counter   bool         `json:"counter"`    // the times are counts of a clock without a unit: an order, no seconds
+	Summed    bool         `json:"summed"`     // function_graph without times: a time is what passed at least since the trace began
 	OffsetS   float64      `json:"offset_s"`   // to add for the log's clock, where both tell of one kill
 	Lost      int64        `json:"lost"`       // events that the kernel lost
 	Events    []TraceCount `json:"events"`     // every event, most frequent first

@@ -933,10 +933,10 @@ func namesUnit(m string) bool {
 // sampled counts an event with a stack that no rule reads. The clock events of
 // perf are samples of time on the CPU: their period is in nanoseconds.
 func (t *Tracer) sampled(e *parse.TraceEvent) {
-	if len(e.Stack) == 0 {
+	s := t.sample(e.Comm, e.Stack, "")
+	if s == nil {
 		return
 	}
-	s := t.sample(e.Comm, e.Stack, "")
 	s.Calls++
 	if e.Name == "cpu-clock" || e.Name == "task-clock" {
 		if n, err := strconv.ParseInt(e.Fields, 10, 64); err == nil && n > 0 && n < 1e12 {
