@@ -27,15 +27,15 @@ var anchorTexts = []string{
 	"locks held", "lock held", "Showing all locks", "lockdep is", "circular locking", "recursive locking", "irq lock inv", "inconsistent lock", "-safe -> ",
 	"unlock balance", "bad contention", "held lock freed", "suspicious RCU", "wait context", "Nested lock was",
 	// The boot and its mounts; a clock that starts anew.
-	"Linux version ", "-fs (", "XFS (", "Kernel Offset", "000] ", "-- Boot", "-- Reboot",
+	"Linux version ", "): mounted f", "): Mount", "Kernel Offset", "0.000000]", "-- Boot", "-- Reboot",
 	// Lines that were lost.
 	"messages dropped", "callbacks suppressed",
 	// Files of /proc and cgroups, ps, crash, gdb, drgn.
-	"WCHAN", "TASK: ", "#0 ", "/memory.", "cgroup.events", "cgroup.freeze", "pressure/memory", "/stack", "/wchan", "/syscall", "State:",
+	"WCHAN", "TASK: ", "#0 ", "/memory.", "cgroup.events", "cgroup.freeze", "pressure/memory", "/stack", "/wchan", "/syscall", "State:\t",
 	// Traces.
-	"# tracer: ", "Dumping ftrace", "cpus=", " [00", " [01", "# event hist", "\n@[",
+	"# tracer: ", "Dumping ftrace", "\ncpus=", " [00", " [01", "# event hist", "\n@[",
 	// Containers whose records go over lines, and texts kept as numbers.
-	"__CURSOR=", "__REALTIME_TIMESTAMP=", `"MESSAGE":[`, `"MESSAGE" : [`, " Part",
+	"__CURSOR=", "__REALTIME_TIMESTAMP=", `"MESSAGE":[`, `"MESSAGE" : [`, " Part1", " Part2", " Part3", " Part4", " Part5", " Part6", " Part7", " Part8", " Part9",
 }
 
 var anchors = sync.OnceValue(func() *anchor.Set { return anchor.New(anchorTexts...) })
@@ -44,7 +44,7 @@ var anchors = sync.OnceValue(func() *anchor.Set { return anchor.New(anchorTexts.
 // line: a mount, or a stamp that may be the first of a boot. Central logs have
 // many. There must be no other anchor in the line.
 func alone(line []byte) bool {
-	for _, a := range [...]string{"-fs (", "XFS (", "000] "} {
+	for _, a := range [...]string{"): mounted f", "): Mount", "0.000000]"} {
 		if len(line) >= len(a) && string(line[:len(a)]) == a {
 			rest := line[len(a):]
 			at, _, _ := anchors().Scan(rest, 0)

@@ -320,7 +320,7 @@ func TestFramingSamples(t *testing.T) {
 		no := 0
 		for l := range strings.Lines(text) {
 			no++
-			fr.unwrap(strings.TrimSuffix(l, "\n"), no, look(l), take)
+			fr.unwrap(strings.TrimSuffix(l, "\n"), no, look([]byte(l)), take)
 		}
 		fr.end(take)
 		if fr.count[i] != 1 || i != framePlain && got.text != "sysrq: Show State" {

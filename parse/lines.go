@@ -1,6 +1,12 @@
 package parse
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"github.com/oomtrace/oomtrace/internal/anchor"
+)
 
 // oddity is what somewhere in a block is not as the kernel wrote it. Looking at
 // a block is cheap; only where it holds such bytes are they looked for in
@@ -15,22 +21,32 @@ const (
 	oddRepeat                       // "message repeated 2 times: "
 )
 
-func look(block string) (o oddity) {
-	if strings.IndexByte(block, 0x1b) >= 0 || strings.IndexByte(block, 0) >= 0 || strings.IndexByte(block, '\r') >= 0 ||
-		strings.Contains(block, "\u00a0") || strings.Contains(block, "\u200b") || strings.Contains(block, "\ufeff") {
-		o |= oddControl
-	}
-	if strings.IndexByte(block, '&') >= 0 || strings.Contains(block, "<br") || strings.Contains(block, "<pre") {
+// rarities are what makes a block odd and is longer than a character.
+var rarities = [...]string{"<br", "<pre", "#01", "message repeated "}
+
+// raritySet finds all of them at once; it is worth its making in long texts only.
+var raritySet = sync.OnceValue(func() *anchor.Set { return anchor.New(rarities[:]...) })
+
+func look(block []byte) (o oddity) {
+	if bytes.IndexByte(block, '&') >= 0 {
 		o |= oddHTML
 	}
-	if strings.IndexByte(block, '\\') >= 0 {
+	if bytes.IndexByte(block, '\\') >= 0 {
 		o |= oddBackslash
 	}
-	if strings.Contains(block, "#01") {
-		o |= oddHash
+	if bytes.IndexByte(block, 0x1b) >= 0 || bytes.IndexByte(block, 0) >= 0 || bytes.IndexByte(block, '\r') >= 0 || 
+		bytes.Contains(block, []byte("\u00a0")) || bytes.Contains(block, []byte("\u200b")) || bytes.Contains(block, []byte("\ufeff")) {
+		o |= oddControl
 	}
-	if strings.Contains(block, "message repeated ") {
-		o |= oddRepeat
+	if len(block) > blockSize/2 {
+		if at, _, _ := raritySet().Scan(block, 0); at < 0 {
+			return o
+		}
+	}
+	for i, of := range [len(rarities)]oddity{oddHTML, oddHTML, oddHash, oddRepeat} {
+		if bytes.Contains(block, []byte(rarities[i])) {
+			o |= of
+		}
 	}
 	return o
 }

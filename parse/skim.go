@@ -231,8 +231,8 @@ func (p *parser) parse(data []byte, pos, end int, offset int64) int {
 			to = end
 		}
 		p.mark(offset + int64(pos))
+		odd := look(data[pos:to])
 		block := string(data[pos:to])
-		odd := look(block)
 		for block != "" {
 			i := indexNewline(block)
 			p.one(block[:i], odd)
