@@ -34,7 +34,7 @@ func look(block []byte) (o oddity) {
 	if bytes.IndexByte(block, '\\') >= 0 {
 		o |= oddBackslash
 	}
-	if bytes.IndexByte(block, 0x1b) >= 0 || bytes.IndexByte(block, 0) >= 0 || bytes.IndexByte(block, '\r') >= 0 || 
+	if bytes.IndexByte(block, 0x1b) >= 0 || bytes.IndexByte(block, 0) >= 0 || bytes.IndexByte(block, '\r') >= 0 ||
 		bytes.Contains(block, []byte("\u00a0")) || bytes.Contains(block, []byte("\u200b")) || bytes.Contains(block, []byte("\ufeff")) {
 		o |= oddControl
 	}
