@@ -19,14 +19,25 @@ type jsonWriter struct {
 	buf    []byte
 	indent string // of one level, "" for all on one line
 	level  int
-	plans  map[reflect.Type][]jsonField
+	breaks []string // the line feed and indent of each level
+	types  map[reflect.Type]*jsonType
 	err    error
+}
+
+// jsonType is what is to know of a type to write its values. It is made once:
+// a report has millions of values of a few types.
+type jsonType struct {
+	kind   reflect.Kind
+	elem   *jsonType // of a slice or a pointer
+	fields []jsonField
 }
 
 type jsonField struct {
 	index     int
 	name      string // with quotes, colon and, if indented, a blank
 	omitEmpty bool
+	*jsonType
+	starts []string // by level, the line break and the name
 }
 
 // jsonFlush is how much text is collected before it is written, bytes.
@@ -34,8 +45,8 @@ const jsonFlush = 64 << 10
 
 // streamJSON writes v and a line feed.
 func streamJSON(w io.Writer, v any, indent string) error {
-	j := &jsonWriter{w: w, indent: indent, plans: map[reflect.Type][]jsonField{}}
-	j.value(reflect.ValueOf(v))
+	j := &jsonWriter{w: w, indent: indent, types: map[reflect.Type]*jsonType{}}
+	j.value(reflect.ValueOf(v), j.typeOf(reflect.TypeOf(v)))
 	j.buf = append(j.buf, '\n')
 	j.flush()
 	return j.err
@@ -48,28 +59,28 @@ func (j *jsonWriter) flush() {
 	j.buf = j.buf[:0]
 }
 
-// line begins the next line of an indented value.
-func (j *jsonWriter) line() {
+// newline is what begins the next line of an indented value.
+func (j *jsonWriter) newline() string {
 	if j.indent == "" {
-		return
+		return ""
 	}
-	j.buf = append(j.buf, '\n')
-	for range j.level {
-		j.buf = append(j.buf, j.indent...)
+	for len(j.breaks) <= j.level {
+		j.breaks = append(j.breaks, "\n"+strings.Repeat(j.indent, len(j.breaks)))
 	}
+	return j.breaks[j.level]
 }
 
-func (j *jsonWriter) value(v reflect.Value) {
-	switch v.Kind() {
+func (j *jsonWriter) value(v reflect.Value, t *jsonType) {
+	switch t.kind {
 	case reflect.Struct:
-		j.object(v)
+		j.object(v, t)
 	case reflect.Slice:
-		j.array(v)
+		j.array(v, t)
 	case reflect.Pointer:
 		if v.IsNil() {
 			j.buf = append(j.buf, "null"...)
 		} else {
-			j.value(v.Elem())
+			j.value(v.Elem(), t.elem)
 		}
 	case reflect.String:
 		j.string(v.String())
@@ -82,53 +93,62 @@ func (j *jsonWriter) value(v reflect.Value) {
 	default:
 		j.other(v)
 	}
-	if len(j.buf) >= jsonFlush {
-		j.flush()
-	}
 }
 
-func (j *jsonWriter) object(v reflect.Value) {
-	fields, ok := j.plans[v.Type()]
-	if !ok {
-		fields = j.plan(v.Type())
-		j.plans[v.Type()] = fields
-	}
+func (j *jsonWriter) object(v reflect.Value, t *jsonType) {
 	j.buf = append(j.buf, '{')
 	j.level++
 	some := false
-	for i := range fields {
-		f := &fields[i]
+	for i := range t.fields {
+		f := &t.fields[i]
 		x := v.Field(f.index)
-		if f.omitEmpty && (x.IsZero() || x.Kind() == reflect.Slice && x.Len() == 0) {
+		if f.omitEmpty && (x.IsZero() || f.kind == reflect.Slice && x.Len() == 0) {
 			continue
 		}
 		if some {
 			j.buf = append(j.buf, ',')
 		}
 		some = true
-		j.line()
-		j.buf = append(j.buf, f.name...)
-		j.value(x)
+		for len(f.starts) <= j.level {
+			f.starts = append(f.starts, "")
+		}
+		if f.starts[j.level] == "" {
+			f.starts[j.level] = j.newline() + f.name
+		}
+		j.buf = append(j.buf, f.starts[j.level]...)
+		j.value(x, f.jsonType)
 	}
 	j.level--
 	if some {
-		j.line()
+		j.buf = append(j.buf, j.newline()...)
 	}
 	j.buf = append(j.buf, '}')
+	if len(j.buf) >= jsonFlush {
+		j.flush()
+	}
 }
 
-func (j *jsonWriter) plan(t reflect.Type) []jsonField {
-	var out []jsonField
-	for i := range t.NumField() {
-		name, opt, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		if name == "" || name == "-" || t.Field(i).Anonymous {
-			j.fail(fmt.Errorf("report: %s.%s has no name in JSON", t, t.Field(i).Name))
+func (j *jsonWriter) typeOf(t reflect.Type) *jsonType {
+	if known := j.types[t]; known != nil {
+		return known
+	}
+	out := &jsonType{kind: t.Kind()}
+	j.types[t] = out // before its fields: a type may hold itself
+	switch t.Kind() {
+	case reflect.Slice, reflect.Pointer:
+		out.elem = j.typeOf(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			name, opt, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			if name == "" || name == "-" || t.Field(i).Anonymous {
+				j.fail(fmt.Errorf("report: %s.%s has no name in JSON", t, t.Field(i).Name))
+			}
+			f := jsonField{index: i, name: `"` + name + `":`, omitEmpty: opt == "omitempty", jsonType: j.typeOf(t.Field(i).Type)}
+			if j.indent != "" {
+				f.name += " "
+			}
+			out.fields = append(out.fields, f)
 		}
-		f := jsonField{index: i, name: `"` + name + `":`, omitEmpty: opt == "omitempty"}
-		if j.indent != "" {
-			f.name += " "
-		}
-		out = append(out, f)
 	}
 	return out
 }
@@ -139,19 +159,23 @@ func (j *jsonWriter) fail(err error) {
 	}
 }
 
-func (j *jsonWriter) array(v reflect.Value) {
+func (j *jsonWriter) array(v reflect.Value, t *jsonType) {
 	j.buf = append(j.buf, '[')
 	j.level++
-	for i := range v.Len() {
+	n := v.Len()
+	for i := range n {
 		if i > 0 {
 			j.buf = append(j.buf, ',')
 		}
-		j.line()
-		j.value(v.Index(i))
+		j.buf = append(j.buf, j.newline()...)
+		j.value(v.Index(i), t.elem)
+		if len(j.buf) >= jsonFlush {
+			j.flush()
+		}
 	}
 	j.level--
-	if v.Len() > 0 {
-		j.line()
+	if n > 0 {
+		j.buf = append(j.buf, j.newline()...)
 	}
 	j.buf = append(j.buf, ']')
 }

@@ -220,12 +220,11 @@ func (r *Report) places(refs []Ref, limit int) string {
 // lines lists refs of one input: "line 12, 15 and 4 more".
 func (r *Report) lines(refs []Ref, limit int) string {
 	var uniq []int
+	seen := make(map[int]bool, len(refs))
 	for _, ref := range refs {
-		if !slices.Contains(uniq, ref.Line) {
+		if !seen[ref.Line] {
+			seen[ref.Line] = true
 			uniq = append(uniq, ref.Line)
-		}
-		if limit == 0 && len(uniq) > 1000 {
-			break // the search above is quadratic
 		}
 	}
 	var b strings.Builder
