@@ -142,6 +142,28 @@ func TestTraceWithoutTimes(t *testing.T) {
 	tb.shot("trace-no-incident", true)
 }
 
+// TestTraceOfCounts: a clock that counts has no seconds on the page either.
+func TestTraceOfCounts(t *testing.T) {
+	tb := open(t, analyzed(t, "ftrace/forms-6.12-clock-counter.txt.gz", "ftrace/forms-6.12-events.txt.gz"))
+	tb.wait(`document.querySelectorAll('svg.lanes').length === 2 && document.querySelectorAll('svg.lanes .span').length > 20`)
+	counted := eval[string](tb, `document.querySelector('#trace .trace').innerText`)
+	if !strings.Contains(counted, "3 to 628 (625 ticks)") || strings.Contains(counted, " ns") {
+		t.Errorf("the trace of counts says:\n%s", counted)
+	}
+	timed := eval[string](tb, `document.querySelectorAll('#trace .trace')[1].innerText`)
+	for _, want := range []string{"s system call", "f page fault", "signal 9 from the kernel, sent 46.067144 s in eater (pid 4760), delivered 46.067887 s"} {
+		if !strings.Contains(timed, want) {
+			t.Errorf("no %q in\n%s", want, timed)
+		}
+	}
+	tb.click(`[...document.querySelectorAll('#trace summary')].at(-1)`)
+	tb.wait(`document.querySelectorAll('#trace .trace')[1].innerText.includes('prev_state R+ (59)')`)
+	for _, v := range tb.axe() {
+		t.Error(v)
+	}
+	tb.shot("trace-forms", true)
+}
+
 // manyTraced is a trace of n tasks with many short spans each.
 func manyTraced(t *testing.T, n int) *report.Report {
 	r := stored(t, "trace")
