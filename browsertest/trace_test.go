@@ -131,6 +131,7 @@ func TestTraceDarkAndNarrow(t *testing.T) {
 func TestTraceWithoutTimes(t *testing.T) {
 	r := stored(t, "trace")
 	r.Incidents = nil
+	r.Trace.Inputs[2].FirstS, r.Trace.Inputs[2].LastS = 0, 0
 	tb := open(t, r)
 	tb.wait(`document.querySelector('h1').innerText === 'No incident found' && document.querySelectorAll('#trace .trace').length === 3`)
 	tb.wait(`document.querySelectorAll('svg.lanes').length === 2`)
@@ -139,6 +140,28 @@ func TestTraceWithoutTimes(t *testing.T) {
 		t.Error(v)
 	}
 	tb.shot("trace-no-incident", true)
+}
+
+// TestTraceOfCounts: a clock that counts has no seconds on the page either.
+func TestTraceOfCounts(t *testing.T) {
+	tb := open(t, analyzed(t, "ftrace/forms-6.12-clock-counter.txt.gz", "ftrace/forms-6.12-events.txt.gz"))
+	tb.wait(`document.querySelectorAll('svg.lanes').length === 2 && document.querySelectorAll('svg.lanes .span').length > 20`)
+	counted := eval[string](tb, `document.querySelector('#trace .trace').innerText`)
+	if !strings.Contains(counted, "3 to 628 (625 ticks)") || strings.Contains(counted, " ns") {
+		t.Errorf("the trace of counts says:\n%s", counted)
+	}
+	timed := eval[string](tb, `document.querySelectorAll('#trace .trace')[1].innerText`)
+	for _, want := range []string{"s system call", "f page fault", "signal 9 from the kernel, sent 46.067144 s in eater (pid 4760), delivered 46.067887 s"} {
+		if !strings.Contains(timed, want) {
+			t.Errorf("no %q in\n%s", want, timed)
+		}
+	}
+	tb.click(`[...document.querySelectorAll('#trace summary')].at(-1)`)
+	tb.wait(`document.querySelectorAll('#trace .trace')[1].innerText.includes('prev_state R+ (59)')`)
+	for _, v := range tb.axe() {
+		t.Error(v)
+	}
+	tb.shot("trace-forms", true)
 }
 
 // manyTraced is a trace of n tasks with many short spans each.
@@ -177,7 +200,7 @@ func TestTraceWithoutScripts(t *testing.T) {
 	tb.do(chromedp.Func(noScripts))
 	tb.do(chromedp.Navigate("file://" + tb.file))
 	text := eval[string](tb, `document.body.innerText`)
-	for _, want := range []string{"What the trace shows", "truncer (pid 101)", "lock wait 28.273 s", "charging 4097 times in 6.420 ms → reclaiming 18 times in 2.683 ms → OOM wait not ended", "00000000037da8a8"} {
+	for _, want := range []string{"What the trace shows", "truncer (pid 101)", "lock wait 28.273 s", "charging 4097 times in 13.127 ms → reclaiming 18 times in 4.371 ms → OOM wait 7.908 s, not ended", "00000000037da8a8"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("without scripts the page lacks %q:\n%.3000s", want, text)
 		}

@@ -357,6 +357,60 @@ func TestFoldedSampleTypes(t *testing.T) {
 	}
 }
 
+// A clock that counts has no seconds in any format for people.
+func TestTraceOfCounts(t *testing.T) {
+	r := cases(t)["trace"]
+	in := &r.Trace.Inputs[0]
+	in.Counter, in.BootClock = true, false
+	k := &r.Trace.Tasks[0]
+	r.Trace.Tasks, r.Trace.LockWaits, r.Trace.Inputs, r.Incidents = r.Trace.Tasks[:1], nil, r.Trace.Inputs[:1], nil
+	k.Spans = []report.TraceSpan{{State: "reclaiming", StartS: 5e-9, DurationS: 12e-9, Count: 1, Line: 3}, {State: "syscall", StartS: 6e-9, DurationS: 1e-9, Count: 1, Line: 4}}
+	k.Totals = []report.TraceTotal{{State: "reclaiming", Count: 1, Duration: 12e-9}}
+	in.FirstS, in.LastS = 3e-9, 628e-9
+	for format, want := range map[string]string{
+		"text": "5  reclaiming 12 ticks", "markdown": "| 5 | reclaiming | 12 ticks |", "html": `"length":"12 ticks"`, "trace-events": "counts of a clock, no times",
+	} {
+		out := render(t, r, format, report.Options{})
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: no %q in\n%.3000s", format, want, out)
+		}
+		if format == "text" && strings.Contains(out, "12 ns") {
+			t.Errorf("counts are no nanoseconds:\n%s", out)
+		}
+	}
+	for _, p := range tracecheck.Check([]byte(render(t, r, "trace-events", report.Options{})), true) {
+		t.Error(p)
+	}
+}
+
+// Signals, memory cgroups and the fields of events are in the formats for people.
+func TestTraceSignals(t *testing.T) {
+	r := cases(t)["trace"]
+	k := &r.Trace.Tasks[1]
+	memcg, from, sent, delivered := "/job|1", "task:99", 5.25, 5.5
+	k.Memcg = &memcg
+	k.Signals = []report.Signal{{Signal: 9, Code: 128, From: &from, SentS: &sent, DeliveredS: &delivered, Line: 77}, {Signal: 15, Line: 78}}
+	for format, wants := range map[string][]string{
+		"text":         {"memcg /job|1", "signal 9 from the kernel, sent 5.250000 s in holder (pid 99), delivered", "signal 15 from a process, not seen to be delivered"},
+		"markdown":     {`memcg /job\|1`, "signal 9 from the kernel, sent 5.250000 s in holder"},
+		"html":         {`"memcg":"/job|1"`, `"text":"signal 9 from the kernel, sent 5.250000 s in holder (pid 99), delivered 5.500000 s","line":77`},
+		"trace-events": {`"cat":"signal","ph":"i","ts":5500000`},
+	} {
+		out := render(t, r, format, report.Options{Width: 200})
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: no %q", format, want)
+			}
+		}
+	}
+	for _, p := range tracecheck.Check([]byte(render(t, r, "trace-events", report.Options{})), true) {
+		t.Error(p)
+	}
+	if out := render(t, r, "text", report.Options{Verbose: true, Width: 200}); !strings.Contains(out, "sched_switch 29, line 14 to 408: prev_comm ") {
+		t.Error("-v does not tell of the fields of an event")
+	}
+}
+
 // TestGoToolPprof: what people look at the profile with takes it, in each of
 // its sample types.
 func TestGoToolPprof(t *testing.T) {

@@ -23,31 +23,43 @@ type (
 		What   []htmlText      `json:"what"`
 		Events []htmlCount     `json:"events"`
 		From   float64         `json:"from"`
-		To     float64         `json:"to"` // not after From: no times in the trace
+		To     float64         `json:"to"`               // not after From: no times in the trace
+		Counts bool            `json:"counts,omitempty"` // billionths are counts of a clock, not seconds
 		Tasks  []htmlTraceTask `json:"tasks,omitempty"`
 		Waits  []htmlLockWait  `json:"waits,omitempty"`
 	}
 
 	htmlCount struct {
-		Name  htmlText `json:"name"`
-		Count int64    `json:"count"`
+		Name   htmlText `json:"name"`
+		Count  int64    `json:"count"`
+		Line   int      `json:"line,omitempty"` // the first
+		Lines  htmlText `json:"lines,omitempty"`
+		Fields htmlText `json:"fields,omitempty"`
 	}
 
 	htmlTraceState struct {
 		ID     htmlText `json:"id"`
 		Word   htmlText `json:"word"`
 		Letter string   `json:"letter"`
-		Rank   int      `json:"rank"` // 0: a state of the scheduler
+		Sched  bool     `json:"sched,omitempty"`
 	}
 
 	htmlTraceTask struct {
 		ID     htmlText    `json:"id"`
 		Name   htmlText    `json:"name"`
 		Label  htmlText    `json:"label"` // comm/pid, short
+		Memcg  *htmlText   `json:"memcg,omitempty"`
 		Totals []htmlTotal `json:"totals,omitempty"`
 		Steps  []htmlText  `json:"steps,omitempty"` // the way through an OOM
 		Spans  []htmlSpan  `json:"spans,omitempty"` // by start, the longer first
 		More   int         `json:"more,omitempty"`  // left out
+
+		Signals []htmlSignal `json:"signals,omitempty"`
+	}
+
+	htmlSignal struct {
+		Text htmlText `json:"text"`
+		Line int      `json:"line,omitempty"`
 	}
 
 	htmlTotal struct {
@@ -104,7 +116,7 @@ func (p *htmlPage) traces(r *Report) {
 			s := stateOf(id)
 			at = len(p.States)
 			states[id] = at
-			p.States = append(p.States, htmlTraceState{htmlText(clip(id, maxName)), htmlText(s.word), string(s.letter), s.rank})
+			p.States = append(p.States, htmlTraceState{htmlText(clip(id, maxName)), htmlText(s.word), string(s.letter), s.sched})
 		}
 		return at
 	}
@@ -113,17 +125,14 @@ func (p *htmlPage) traces(r *Report) {
 	}
 	perTask := maxHTMLSpans / max(len(r.Trace.Tasks), 1)
 	for _, v := range r.traceViews() {
-		h := htmlTrace{Input: v.input, Name: htmlText(r.shortName(v.input)), What: htmlTexts(v.what()), From: nano(v.from), To: nano(v.to), Events: []htmlCount{}}
+		h := htmlTrace{Input: v.input, Name: htmlText(r.shortName(v.input)), What: htmlTexts(v.what()), From: nano(v.from), To: nano(v.to), Counts: v.counts, Events: []htmlCount{}}
 		if !v.timed {
 			h.To = h.From
 		}
 		for _, part := range v.parts {
-			for _, e := range part.Events {
-				name := clip(e.Name, maxName)
-				if name == "" {
-					name = "others"
-				}
-				h.Events = append(h.Events, htmlCount{htmlText(name), e.Count})
+			for i := range part.Events {
+				e := &part.Events[i]
+				h.Events = append(h.Events, htmlCount{htmlText(e.name()), e.Count, e.FirstLine, htmlText(e.lines()), htmlText(e.fields())})
 			}
 		}
 		for _, k := range v.tasks {
@@ -132,7 +141,7 @@ func (p *htmlPage) traces(r *Report) {
 		for _, w := range v.waits {
 			x := htmlLockWait{
 				Task: htmlText(v.task(w.Task)), Lock: htmlText(w.lock()), Flags: htmlText(clip(deref(w.Flags), maxName)),
-				S: w.DurationS, Length: htmlText(seconds(w.DurationS)), End: htmlText(v.end(w)), Open: w.Open, Ref: htmlRef{w.Input, w.Line},
+				S: w.DurationS, Length: htmlText(v.long(w.DurationS)), End: htmlText(v.end(w)), Open: w.Open, Ref: htmlRef{w.Input, w.Line},
 			}
 			if v.timed {
 				at := nano(w.BeginS + v.shift)
@@ -149,7 +158,10 @@ func (p *htmlPage) traces(r *Report) {
 func nano(s float64) float64 { return math.Round(s*1e9) / 1e9 }
 
 func (v *traceView) htmlTask(k *TraceTask, state func(string) int, limit int) htmlTraceTask {
-	h := htmlTraceTask{ID: htmlText(k.ID), Name: htmlText(k.Name()), Label: htmlText(k.label(maxLabel)), Steps: htmlTexts(k.steps(4 * maxSteps)), More: k.MoreSpans}
+	h := htmlTraceTask{ID: htmlText(k.ID), Name: htmlText(k.Name()), Label: htmlText(k.label(maxLabel)), Memcg: htmlOptional(k.Memcg), Steps: htmlTexts(v.steps(k, 4*maxSteps)), More: k.MoreSpans}
+	for i, s := range v.signals(k) {
+		h.Signals = append(h.Signals, htmlSignal{htmlText(s), k.Signals[i].Line})
+	}
 	for _, t := range k.totals() {
 		h.Totals = append(h.Totals, htmlTotal{state(t.State), t.Count, t.Duration})
 	}
@@ -168,7 +180,7 @@ func (v *traceView) htmlTask(k *TraceTask, state func(string) int, limit int) ht
 		return cmp.Or(cmp.Compare(a.StartS, b.StartS), cmp.Compare(b.DurationS, a.DurationS))
 	})
 	for _, s := range spans {
-		x := htmlSpan{State: state(s.State), Start: nano(s.StartS + v.shift), Duration: s.DurationS, Length: htmlText(strings.TrimSpace(s.length())), Open: s.Open, Line: s.Line}
+		x := htmlSpan{State: state(s.State), Start: nano(s.StartS + v.shift), Duration: s.DurationS, Length: htmlText(strings.TrimSpace(v.length(s))), Open: s.Open, Line: s.Line}
 		if w := htmlText(s.subject()); w != "" {
 			x.What = &w
 		}
@@ -228,17 +240,13 @@ func htmlTraces(r *Report) []htmlStatic {
 				h.More = "and " + count(len(v.tasks)-most, "more task")
 				break
 			}
-			var totals []string
-			for _, t := range k.totals() {
-				totals = append(totals, t.String())
-			}
-			h.Tasks = append(h.Tasks, [3]string{safe(k.Name()), safe(strings.Join(totals, ", ")), safe(strings.Join(k.steps(maxSteps), " → "))})
+			h.Tasks = append(h.Tasks, [3]string{safe(k.Name()), safe(v.totals(k)), safe(strings.Join(v.steps(k, maxSteps), " → "))})
 		}
 		for i, w := range v.waits {
 			if i == most {
 				break
 			}
-			h.Waits = append(h.Waits, [5]string{safe(v.task(w.Task)), safe(w.lock()), v.at(w.BeginS), seconds(w.DurationS), safe(v.end(w))})
+			h.Waits = append(h.Waits, [5]string{safe(v.task(w.Task)), safe(w.lock()), v.at(w.BeginS), v.long(w.DurationS), safe(v.end(w))})
 		}
 		out = append(out, h)
 	}

@@ -21,11 +21,21 @@ func (m *markdown) traces() {
 		var items []mdRaw
 		for i, s := range v.what() {
 			items = append(items, inline(s))
-			if list := v.parts[i].events(m.limit(maxTraceNames)); list != "" {
+			if list := v.parts[i].events(maxTraceNames); list != "" && !m.opt.Verbose {
 				items = append(items, inline(mdRaw("events: "), list))
 			}
 		}
 		m.list(false, items)
+		if m.opt.Verbose {
+			var events [][]mdRaw
+			for _, p := range v.parts {
+				for i := range p.Events {
+					e := &p.Events[i]
+					events = append(events, []mdRaw{cell(e.name()), mdRaw(strconv.FormatInt(e.Count, 10)), mdRaw(e.lines()), words(e.fields())})
+				}
+			}
+			m.table([]string{"Event", "!Number", "Place", "Fields"}, events)
+		}
 		m.strips(v)
 
 		shown := v.tasks
@@ -34,11 +44,11 @@ func (m *markdown) traces() {
 		}
 		var did, spans [][]mdRaw
 		for _, k := range shown {
-			var totals []string
-			for _, s := range k.totals() {
-				totals = append(totals, s.String())
+			name := cell(k.Name())
+			if k.Memcg != nil && *k.Memcg != "" {
+				name += ", memcg " + cell(clip(*k.Memcg, 2*maxName))
 			}
-			did = append(did, []mdRaw{cell(k.Name()), words(strings.Join(totals, ", ")), words(strings.Join(k.steps(m.limit(maxSteps)), " → "))})
+			did = append(did, []mdRaw{name, words(v.totals(k)), words(strings.Join(v.steps(k, m.limit(maxSteps)), " → ")), words(strings.Join(v.signals(k), "; "))})
 			list := k.longest(m.limit(maxTraceSpans))
 			if m.opt.Verbose {
 				list = list[:0]
@@ -47,11 +57,11 @@ func (m *markdown) traces() {
 				}
 			}
 			for _, s := range list {
-				length := strings.TrimSpace(s.length())
+				length := strings.TrimSpace(v.length(s))
 				spans = append(spans, []mdRaw{cell(k.Name()), mdRaw(v.at(s.StartS)), words(stateOf(s.State).word), mdRaw(length), cell(s.subject()), m.line(k.Input, s.Line)})
 			}
 		}
-		m.table([]string{"Task", "In all", "OOM path"}, did)
+		m.table([]string{"Task", "In all", "OOM path", "Signals"}, did)
 		if n := len(v.tasks) - len(shown); n > 0 {
 			m.para(mdRaw("and " + count(n, "more task")))
 		}
@@ -62,7 +72,7 @@ func (m *markdown) traces() {
 			if max := m.limit(maxTraceWaits); max > 0 && i == max {
 				break
 			}
-			waits = append(waits, []mdRaw{cell(v.task(w.Task)), cell(w.lock()), cell(clip(deref(w.Flags), maxName)), mdRaw(v.at(w.BeginS)), mdRaw(seconds(w.DurationS)), words(v.end(w)), m.line(w.Input, w.Line)})
+			waits = append(waits, []mdRaw{cell(v.task(w.Task)), cell(w.lock()), cell(clip(deref(w.Flags), maxName)), mdRaw(v.at(w.BeginS)), mdRaw(v.long(w.DurationS)), words(v.end(w)), m.line(w.Input, w.Line)})
 		}
 		if len(waits) > 0 {
 			m.para(mdRaw(count(len(v.waits), "wait") + " for locks, the open and the longest first:"))

@@ -1,8 +1,6 @@
 package report
 
-import (
-	"io"
-)
+import "io"
 
 // ndjsonTraceLine is one part of what a trace shows: one of the pointers is
 // set.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -24,9 +25,7 @@ func (t *text) traces() {
 		t.head(title)
 		for i, s := range v.what() {
 			t.para("    ", "      ", s)
-			if list := v.parts[i].events(t.limit(maxTraceNames)); list != "" {
-				t.para("    ", "      ", "events: "+list)
-			}
+			t.events(v.parts[i])
 		}
 		t.strips(v)
 		for i, k := range v.tasks {
@@ -40,6 +39,27 @@ func (t *text) traces() {
 	}
 	if r := t.r.Trace; r != nil && r.MoreTasks > 0 {
 		t.para("    ", "      ", dim.of(count(r.MoreTasks, "more task")+" left out of the report"))
+	}
+}
+
+// events writes which events came, and all about them where it is wanted.
+func (t *text) events(p *TraceInput) {
+	if !t.opt.Verbose {
+		if list := p.events(maxTraceNames); list != "" {
+			t.para("    ", "      ", "events: "+list)
+		}
+		return
+	}
+	for i := range p.Events {
+		e := &p.Events[i]
+		parts := []any{bold.of(e.name()), fmt.Sprintf(" %d", e.Count)}
+		if lines := e.lines(); lines != "" {
+			parts = append(parts, ", ", cyan.of(lines))
+		}
+		if fields := e.fields(); fields != "" {
+			parts = append(parts, ": ", fields)
+		}
+		t.para("      ", "        ", parts...)
 	}
 }
 
@@ -105,15 +125,15 @@ func (t *text) strips(v *traceView) {
 func (t *text) traced(v *traceView, k *TraceTask) {
 	const first, rest = "      ", "        "
 	t.blank()
-	t.para("    ", "      ", bold.of(k.Name()))
-	var totals []string
-	for _, s := range k.totals() {
-		totals = append(totals, s.String())
+	parts := []any{bold.of(k.Name())}
+	if k.Memcg != nil && *k.Memcg != "" {
+		parts = append(parts, ", memcg ", clip(*k.Memcg, 2*maxName))
 	}
-	if totals != nil {
-		t.para(first, rest, "in all: "+strings.Join(totals, ", "))
+	t.para("    ", "      ", parts...)
+	if totals := v.totals(k); totals != "" {
+		t.para(first, rest, "in all: "+totals)
 	}
-	if steps := k.steps(t.limit(maxSteps)); steps != nil {
+	if steps := v.steps(k, t.limit(maxSteps)); steps != nil {
 		t.para(first, rest, "OOM path: "+strings.Join(steps, " > "))
 	}
 	spans := k.longest(t.limit(maxTraceSpans))
@@ -129,7 +149,7 @@ func (t *text) traced(v *traceView, k *TraceTask) {
 		if when != "" {
 			when += "  "
 		}
-		parts := []any{state.style.of(state.word), s.length()}
+		parts := []any{state.style.of(state.word), v.length(s)}
 		if w := s.subject(); w != "" {
 			parts = append(parts, ", ", w)
 		}
@@ -137,6 +157,17 @@ func (t *text) traced(v *traceView, k *TraceTask) {
 			parts = append(parts, " (", cyan.of(t.places([]Ref{{k.Input, s.Line}})), ")")
 		}
 		t.para(first+visible(when), rest, parts...)
+	}
+	for i, s := range v.signals(k) {
+		if max := t.limit(maxTraceSpans); max > 0 && i == max {
+			t.para(first, rest, dim.of("and "+count(len(k.Signals)-i, "more signal")+" (-v shows all)"))
+			break
+		}
+		parts := []any{s}
+		if line := k.Signals[i].Line; line > 0 {
+			parts = append(parts, " (", cyan.of(t.places([]Ref{{k.Input, line}})), ")")
+		}
+		t.para(first, rest, parts...)
 	}
 	if k.MoreSpans > 0 {
 		t.para(first, rest, dim.of(count(k.MoreSpans, "shorter span")+" left out of the report"))
@@ -159,7 +190,7 @@ func (t *text) lockWaits(v *traceView) {
 		if when != "" {
 			when += "  "
 		}
-		parts := []any{bold.of(v.task(w.Task)), ": ", seconds(w.DurationS), " for ", w.lock()}
+		parts := []any{bold.of(v.task(w.Task)), ": ", v.long(w.DurationS), " for ", w.lock()}
 		if f := deref(w.Flags); f != "" {
 			parts = append(parts, ", ", clip(f, maxName))
 		}

@@ -146,8 +146,13 @@ func (t *traceEvents) incident(pid int, inc *Incident) {
 func (t *traceEvents) trace(v *traceView) {
 	pid := v.input + 1
 	name := v.r.inputName(v.input)
-	if !v.timed {
+	switch {
+	case !v.timed:
 		name += " (no times in this trace)"
+	case v.counts:
+		name += " (counts of a clock, no times)"
+	case v.summed:
+		name += " (no times, durations summed up)"
 	}
 	t.name("process_name", pid, 0, name)
 	t.index("process_sort_index", pid, 0, pid)
@@ -173,6 +178,21 @@ func (t *traceEvents) trace(v *traceView) {
 		if len(sched) > 0 {
 			t.name("thread_name", pid, schedTid+k.Pid, comm+": scheduler")
 			t.index("thread_sort_index", pid, schedTid+k.Pid, 2*i+1)
+		}
+		for j, text := range v.signals(k) {
+			g := &k.Signals[j]
+			at := g.DeliveredS
+			if at == nil {
+				at = g.SentS
+			}
+			if at == nil || len(does)+len(sched) == 0 {
+				continue
+			}
+			tid := k.Pid
+			if len(does) == 0 {
+				tid += schedTid
+			}
+			t.events = append(t.events, traceEvent{Name: visible(text), Cat: "signal", Phase: "i", TS: micros(*at + v.shift), Pid: pid, Tid: tid, Scope: "t", Args: map[string]any{"line": g.Line}, order: orderInstant})
 		}
 		t.slices(v, k.Pid, does)
 		t.slices(v, schedTid+k.Pid, sched)
@@ -221,7 +241,7 @@ func (k *TraceTask) slices(waits []*LockWait) (does, sched []traceSlice) {
 	}
 	for i := range k.Spans {
 		s := traceSlice{TraceSpan: k.Spans[i]}
-		if stateOf(s.State).rank == 0 {
+		if stateOf(s.State).sched {
 			sched = append(sched, s)
 			continue
 		}

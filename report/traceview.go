@@ -18,22 +18,26 @@ type traceState struct {
 	word   string
 	letter byte // in a time strip: it must do without colour
 	style  style
-	rank   int // what a cell of a strip shows first; 0: whatever took longest
+	sched  bool // what the scheduler does with the task, not what the task does
+	rank   int  // what a cell of a strip shows first; 0: what took longest, -1: if there is nothing else
 }
 
 // traceStates are the states by how much they tell of an OOM, the least first.
 var traceStates = []traceState{
-	{"sleeping", "sleeping", '.', dim, 0},
-	{"running", "running", '#', green, 0},
-	{"runnable", "runnable", '+', plain, 0},
-	{"blocked", "blocked", 'D', cyan, 0},
-	{"charging", "charging", 'c', yellow, 1},
-	{"reclaiming", "reclaiming", 'r', yellow, 2},
-	{"exiting", "exiting", 'X', green, 3},
-	{"synchronize", "synchronize", 'S', yellow, 4},
-	{"lock_wait", "lock wait", 'L', red, 5},
-	{"oom_wait", "OOM wait", 'O', red, 6},
-	{"oom_kill", "OOM kill", 'K', red, 7},
+	{"sleeping", "sleeping", '.', dim, true, 0},
+	{"running", "running", '#', green, true, 0},
+	{"runnable", "runnable", '+', plain, true, 0},
+	{"stopped", "stopped", 'T', plain, true, 0},
+	{"blocked", "blocked", 'D', cyan, true, 0},
+	{"syscall", "system call", 's', plain, false, -1},
+	{"fault", "page fault", 'f', yellow, false, 1},
+	{"charging", "charging", 'c', yellow, false, 2},
+	{"reclaiming", "reclaiming", 'r', yellow, false, 3},
+	{"exiting", "exiting", 'X', green, false, 4},
+	{"synchronize", "synchronize", 'S', yellow, false, 5},
+	{"lock_wait", "lock wait", 'L', red, false, 6},
+	{"oom_wait", "OOM wait", 'O', red, false, 7},
+	{"oom_kill", "OOM kill", 'K', red, false, 8},
 }
 
 // stateOf looks a state up; one that is not known is shown as it is named.
@@ -41,7 +45,7 @@ func stateOf(id string) traceState {
 	if i := slices.IndexFunc(traceStates, func(s traceState) bool { return s.id == id }); i >= 0 {
 		return traceStates[i]
 	}
-	return traceState{id, strings.ReplaceAll(clip(id, maxName), "_", " "), '?', plain, 1}
+	return traceState{id: id, word: strings.ReplaceAll(clip(id, maxName), "_", " "), letter: '?', rank: 1}
 }
 
 // oomPath tells whether a state is a step of the way through an OOM.
@@ -63,7 +67,9 @@ type traceView struct {
 	names    map[string]string
 	from, to float64 // on the log's clock
 	shift    float64 // of the trace's clock to the log's
-	timed    bool    // there is a time scale; function_graph without funcgraph-abstime has none
+	timed    bool    // there is a time scale
+	summed   bool    // of durations: what passed at least
+	counts   bool    // of a clock without a unit, not seconds
 }
 
 // traceViews returns a view for each input with a trace.
@@ -90,6 +96,7 @@ func (r *Report) traceViews() []*traceView {
 			v.from, v.to = p.FirstS+v.shift, p.LastS+v.shift
 		}
 		v.from, v.to = min(v.from, p.FirstS+v.shift), max(v.to, p.LastS+v.shift)
+		v.counts, v.summed = v.counts || p.Counter, v.summed || p.Summed
 		v.parts = append(v.parts, p)
 	}
 	for i := range r.Trace.Tasks {
@@ -183,13 +190,17 @@ func (v *traceView) what() []string {
 		}
 		switch {
 		case p.LastS <= p.FirstS:
-			parts = append(parts, "no times, so no timeline (function_graph prints them with funcgraph-abstime)")
+			parts = append(parts, "no times, so no timeline")
+		case p.Counter:
+			parts = append(parts, fmt.Sprintf("%s to %s: the clock counts, and tells an order and no times", counts(p.FirstS), counts(p.LastS)))
+		case p.Summed:
+			parts = append(parts, fmt.Sprintf("no times (funcgraph-abstime prints them): durations summed up, %.6f s at least", p.LastS))
 		case p.BootClock:
 			parts = append(parts, fmt.Sprintf("%.6f to %.6f s after boot", p.FirstS+p.OffsetS, p.LastS+p.OffsetS))
 		default:
 			parts = append(parts, fmt.Sprintf("%.6f to %.6f s on the trace's clock", p.FirstS+p.OffsetS, p.LastS+p.OffsetS))
 		}
-		if p.OffsetS != 0 {
+		if p.OffsetS != 0 && !p.Counter {
 			parts = append(parts, fmt.Sprintf("%+.6f s to agree with the log's clock", p.OffsetS))
 		}
 		if p.Lost == 1 {
@@ -214,11 +225,7 @@ func (p *TraceInput) events(limit int) string {
 			}
 			return strings.Join(parts, ", ") + fmt.Sprintf(" and %s (%d)", count(len(p.Events)-i, "more name"), rest)
 		}
-		name := clip(e.Name, maxName)
-		if name == "" {
-			name = "others"
-		}
-		parts = append(parts, name+" "+strconv.FormatInt(e.Count, 10))
+		parts = append(parts, e.name()+" "+strconv.FormatInt(e.Count, 10))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -238,23 +245,41 @@ func seconds(s float64) string {
 	return "0 s"
 }
 
+// counts is a time of a clock without a unit, which the report has as
+// nanoseconds.
+func counts(s float64) string { return strconv.FormatFloat(math.Round(s*1e9), 'f', -1, 64) }
+
+// long is a length of time in this trace.
+func (v *traceView) long(s float64) string {
+	switch {
+	case v.counts && counts(s) == "1":
+		return "1 tick"
+	case v.counts:
+		return counts(s) + " ticks"
+	}
+	return seconds(s)
+}
+
 // lasted is how long a span was, as far as the trace shows it.
-func lasted(s float64, open bool) string {
+func (v *traceView) lasted(s float64, open bool) string {
 	switch {
 	case open && s > 0:
-		return seconds(s) + ", not ended"
+		return v.long(s) + ", not ended"
 	case open:
 		return "not ended"
 	case s == 0:
 		return "length not traced"
 	}
-	return seconds(s)
+	return v.long(s)
 }
 
 // at is the time of a span on the log's clock, "" in a trace without times.
 func (v *traceView) at(start float64) string {
-	if !v.timed {
+	switch {
+	case !v.timed:
 		return ""
+	case v.counts:
+		return counts(start)
 	}
 	return fmt.Sprintf("%.6f s", start+v.shift)
 }
@@ -262,7 +287,7 @@ func (v *traceView) at(start float64) string {
 // subject is the function or the lock of a span.
 func (s *TraceSpan) subject() string {
 	w := clip(deref(s.What), 3*maxName)
-	if w != "" && s.State != "lock_wait" && !strings.Contains(w, " ") {
+	if w != "" && s.State != "lock_wait" && !strings.Contains(w, " ") && !digits(w[:1]) {
 		w += "()"
 	}
 	return w
@@ -275,10 +300,19 @@ func (k *TraceTask) totals() []TraceTotal {
 	return out
 }
 
-func (t *TraceTotal) String() string {
+// totals lists them in words.
+func (v *traceView) totals(k *TraceTask) string {
+	var out []string
+	for _, t := range k.totals() {
+		out = append(out, v.total(&t))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (v *traceView) total(t *TraceTotal) string {
 	s := stateOf(t.State).word
 	if t.Duration > 0 {
-		s += " " + seconds(t.Duration)
+		s += " " + v.long(t.Duration)
 	}
 	if t.Count > 1 {
 		s += fmt.Sprintf(" (%d times)", t.Count)
@@ -286,13 +320,13 @@ func (t *TraceTotal) String() string {
 	return s
 }
 
-// longest are the longest spans of a task but those in which it ran or could
-// have, and those that lie in a wait which is among them. At most limit, all
-// if it is 0.
+// longest are the longest spans of a task but system calls and those in which
+// it ran or could have, and those that lie in a wait which is among them. At
+// most limit, all if it is 0.
 func (k *TraceTask) longest(limit int) []*TraceSpan {
 	var spans []*TraceSpan
 	for i := range k.Spans {
-		if s := &k.Spans[i]; s.State != "running" && s.State != "runnable" {
+		if s := &k.Spans[i]; s.State != "running" && s.State != "runnable" && s.State != "syscall" {
 			spans = append(spans, s)
 		}
 	}
@@ -302,7 +336,7 @@ func (k *TraceTask) longest(limit int) []*TraceSpan {
 		if limit > 0 && len(out) == limit {
 			break
 		}
-		if stateOf(s.State).rank == 0 && slices.ContainsFunc(out, func(o *TraceSpan) bool { return o.holds(s) }) {
+		if stateOf(s.State).sched && slices.ContainsFunc(out, func(o *TraceSpan) bool { return o.holds(s) }) {
 			continue
 		}
 		out = append(out, s)
@@ -351,7 +385,7 @@ func (k *TraceTask) path() []TraceSpan {
 
 // length is how often and how long: " 28 times in 67.121 ms". An exit is a
 // moment.
-func (s *TraceSpan) length() string {
+func (v *traceView) length(s *TraceSpan) string {
 	out := ""
 	if s.Count > 1 {
 		out = fmt.Sprintf(" %d times in", s.Count)
@@ -359,15 +393,15 @@ func (s *TraceSpan) length() string {
 	if s.State == "exiting" && s.DurationS == 0 {
 		return strings.TrimSuffix(out, " in")
 	}
-	return out + " " + lasted(s.DurationS, s.Open)
+	return out + " " + v.lasted(s.DurationS, s.Open)
 }
 
 // step is a step of a path: "reclaiming 28 times in 67.121 ms".
-func (s *TraceSpan) step() string {
+func (v *traceView) step(s *TraceSpan) string {
 	if s.DurationS == 0 && !s.Open {
 		return stateOf(s.State).word
 	}
-	return stateOf(s.State).word + s.length()
+	return stateOf(s.State).word + v.length(s)
 }
 
 // maxSteps is how many steps of a path are shown before its start is left out:
@@ -375,7 +409,7 @@ func (s *TraceSpan) step() string {
 const maxSteps = 9
 
 // steps are the steps of a path, the first of them left out beyond limit.
-func (k *TraceTask) steps(limit int) []string {
+func (v *traceView) steps(k *TraceTask, limit int) []string {
 	path := k.path()
 	var out []string
 	if n := len(path); limit > 0 && n > limit {
@@ -383,7 +417,7 @@ func (k *TraceTask) steps(limit int) []string {
 		path = path[n-limit:]
 	}
 	for i := range path {
-		out = append(out, path[i].step())
+		out = append(out, v.step(&path[i]))
 	}
 	return out
 }
@@ -402,7 +436,7 @@ func (v *traceView) strip(k *TraceTask, cols int) []cell {
 	if !v.timed {
 		return cells
 	}
-	took := make([][4]float64, cols) // by the states of rank 0
+	took := make([][8]float64, cols) // by the scheduler's states
 	scale := float64(cols) / (v.to - v.from)
 	place := func(t float64) float64 { return min(max((t+v.shift-v.from)*scale, 0), float64(cols)) }
 	for i := range k.Spans {
@@ -413,18 +447,16 @@ func (v *traceView) strip(k *TraceTask, cols int) []cell {
 			b = float64(cols)
 		}
 		for c := min(int(a), cols-1); c < cols && (float64(c) < b || c == int(a) || c == cols-1 && int(a) == cols); c++ {
-			if state.rank > 0 {
-				if !cells[c].known || state.rank > cells[c].state.rank {
-					cells[c] = cell{state, true}
-				}
-				continue
+			if state.sched {
+				n := slices.IndexFunc(traceStates, func(t traceState) bool { return t.id == state.id })
+				took[c][n] += min(b, float64(c+1)) - max(a, float64(c))
+			} else if !cells[c].known || state.rank > cells[c].state.rank {
+				cells[c] = cell{state, true}
 			}
-			n := slices.IndexFunc(traceStates, func(t traceState) bool { return t.id == state.id })
-			took[c][n] += min(b, float64(c+1)) - max(a, float64(c))
 		}
 	}
 	for c := range cells {
-		if cells[c].known {
+		if cells[c].known && cells[c].state.rank > 0 {
 			continue
 		}
 		best := 0.0
@@ -435,6 +467,94 @@ func (v *traceView) strip(k *TraceTask, cols int) []cell {
 		}
 	}
 	return cells
+}
+
+// signals tells of the signals that a task got, a sentence each with its line.
+func (v *traceView) signals(k *TraceTask) []string {
+	var out []string
+	for i := range k.Signals {
+		g := &k.Signals[i]
+		s := fmt.Sprintf("signal %d", g.Signal)
+		switch g.Code {
+		case 0: // SI_USER, include/uapi/asm-generic/siginfo.h
+			s += " from a process"
+		case 128: // SI_KERNEL
+			s += " from the kernel"
+		}
+		if g.SentS != nil {
+			s += ", sent " + v.at(*g.SentS)
+		}
+		if g.From != nil {
+			s += " in " + v.task(*g.From)
+		}
+		if g.DeliveredS != nil {
+			s += ", delivered " + v.at(*g.DeliveredS)
+		} else {
+			s += ", not seen to be delivered"
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// name is the event's, or what stands for those beyond the ones counted.
+func (e *TraceCount) name() string {
+	if e.Name == "" {
+		return "others"
+	}
+	return clip(e.Name, maxName)
+}
+
+// lines is where an event stands: "line 12 to 290".
+func (e *TraceCount) lines() string {
+	switch {
+	case e.FirstLine <= 0:
+		return ""
+	case e.LastLine > e.FirstLine:
+		return fmt.Sprintf("line %d to %d", e.FirstLine, e.LastLine)
+	}
+	return fmt.Sprintf("line %d", e.FirstLine)
+}
+
+// maxValues is how many values of an event's field are listed.
+const maxValues = 4
+
+// fields sums up what the fields of an event held: "prev_comm sh 11, lab 1 and
+// 55 others; prev_pid 0 to 4760".
+func (e *TraceCount) fields() string {
+	var out []string
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		s := clip(f.Name, maxName)
+		if s == "" {
+			s = "text"
+		}
+		others := f.Others
+		if f.Min != nil && f.Max != nil && (others > 0 || len(f.Values) > maxValues) {
+			// A field of many numbers is a range.
+			out = append(out, fmt.Sprintf("%s %s to %s", s, strconv.FormatFloat(*f.Min, 'f', -1, 64), strconv.FormatFloat(*f.Max, 'f', -1, 64)))
+			continue
+		}
+		values := slices.Clone(f.Values)
+		slices.SortStableFunc(values, func(a, b TraceValue) int { return cmp.Compare(b.Count, a.Count) })
+		var list []string
+		for n, v := range values {
+			if n >= maxValues {
+				others += v.Count
+				continue
+			}
+			list = append(list, fmt.Sprintf("%s (%d)", clip(v.Value, maxName), v.Count))
+		}
+		s += " " + strings.Join(list, ", ")
+		if others > 0 {
+			s += fmt.Sprintf(" and %d others", others)
+		}
+		out = append(out, s)
+	}
+	if e.MoreFields > 0 {
+		out = append(out, fmt.Sprintf("%d values of more fields", e.MoreFields))
+	}
+	return strings.Join(out, "; ")
 }
 
 // legend explains the letters of strips in lines of at most width columns.
@@ -451,7 +571,7 @@ func (v *traceView) legend(seen map[string]bool, cols, width int) []string {
 		items = append(items, "? other states")
 	}
 	lines := strings.Split(wrapList(strings.Join(items, ", "), width), "\n")
-	return append(lines, cut("a column is "+seconds((v.to-v.from)/float64(cols))+", its letter what tells most", width, false))
+	return append(lines, cut("a column is "+v.long((v.to-v.from)/float64(cols))+", its letter what tells most", width, false))
 }
 
 // lock names the lock of a wait: its class where lockdep named it, and its

@@ -747,6 +747,10 @@ func eventWord(kind string) string {
 		return "OOM wait"
 	case "lock_wait":
 		return "lock wait"
+	case "fault":
+		return "page fault"
+	case "kill_signal":
+		return "kill signal"
 	}
 	return kind
 }

@@ -8,7 +8,7 @@ import { flameChart } from './flamechart.js'
 import { table } from './table.js'
 
 const LANES = 12 // shown at first
-const STATES = 11 // with a colour of their own
+const STATES = 14 // with a colour of their own
 const TOP = 26
 const ROW = 44
 const BAND = 24 // what a task does; below it a strip for the scheduler's states
@@ -22,7 +22,10 @@ function length(sec) {
   if (a >= 1e-6) return `${Number((sec * 1e6).toPrecision(3))} µs`
   return a > 0 ? `${(sec * 1e9).toFixed(0)} ns` : '0 s'
 }
-const moment = at => `${at.toFixed(6)} s`
+/** The words for times of one trace, whose clock may count and have no unit. */
+const clock = trace => (trace.counts
+  ? { length: n => `${Math.round(n * 1e9).toLocaleString('en')} ticks`, moment: n => Math.round(n * 1e9).toLocaleString('en'), tick: n => Math.round(n * 1e9).toLocaleString('en') }
+  : { length, moment: at => `${at.toFixed(6)} s`, tick: (at, digits) => `${at.toFixed(digits)} s` })
 
 const ruler = document.createElement('canvas').getContext('2d')
 ruler.font = '12px system-ui, sans-serif'
@@ -47,13 +50,14 @@ function depths(spans) {
 }
 
 function lanes(trace, states, open) {
+  const { length, moment, tick } = clock(trace)
   const tasks = trace.tasks ?? []
   const kind = i => (i < STATES ? `st${i}` : 'st-other')
   const lists = tasks.map(t => {
     const spans = t.spans ?? []
-    const does = spans.filter(sp => states[sp.state].rank > 0)
+    const does = spans.filter(sp => !states[sp.state].sched)
     depths(does)
-    return { does, sched: spans.filter(sp => !states[sp.state].rank) }
+    return { does, sched: spans.filter(sp => states[sp.state].sched) }
   })
   const say = (t, sp) => `${t.name}: ${states[sp.state].word} ${sp.length}${sp.what ? `, ${sp.what}` : ''}, from ${moment(sp.at)}`
 
@@ -78,20 +82,20 @@ function lanes(trace, states, open) {
   function bar(lane, sp, x) {
     const y = TOP + lane * ROW
     const state = states[sp.state]
-    const sched = !state.rank
+    const sched = !!state.sched
     const a = Math.max(x(sp.at), left - 4)
     const b = Math.min(x(sp.at + sp.s), width + 4)
     const w = Math.max(b - a, 1)
     const inset = sched ? 0 : sp.depth * 5
     const [top, tall] = sched ? [y + BAND + 4, STRIP] : [y + 2 + inset, BAND - inset]
-    const moment = sp.s === 0 && !sched
-    const shape = moment
+    const point = sp.s === 0 && !sched
+    const shape = point
       ? s('path', { d: `M${a} ${top}l6 ${tall / 2}l-6 ${tall / 2}l-6 ${-tall / 2}z` })
       : s('rect', { x: a, y: top, width: w, height: tall, rx: w > 6 && !sched ? 3 : 0 })
     shape.setAttribute('class', kind(sp.state))
     if (sp.state < hatches.length) shape.style.setProperty('fill', `url(#${clipId}-${sp.state})`)
     const room = (sp.hidden == null ? a + w : Math.min(b, x(sp.hidden))) - a
-    const text = moment || sched ? '' : fit([state.word, sp.what].filter(Boolean).join(': '), room - 12) || (room > 16 ? state.letter : '')
+    const text = point || sched ? '' : fit([state.word, sp.what].filter(Boolean).join(': '), room - 12) || (room > 16 ? state.letter : '')
     const g = s('g', { class: `span${sp.open ? ' open' : ''}` }, s('title', null, say(tasks[lane], sp)), shape,
       text && s('g', { class: 'tag' }, s('rect', { x: a + 3, y: top + tall / 2 - 8, width: Math.min(ruler.measureText(text).width + 6, room - 4), height: 16, rx: 3 }), s('text', { x: a + 6, y: top + tall / 2 + 4 }, text)),
       sp.open && !sched && x(sp.at + sp.s) <= width + 4 && s('path', { class: 'goes-on', d: `M${b - 8} ${top}l6 ${tall / 2}l-6 ${tall / 2}` }))
@@ -109,7 +113,7 @@ function lanes(trace, states, open) {
     const count = Math.max(2, Math.floor((width - left) / 110))
     for (const t of x.ticks(count)) {
       axis.append(s('g', { class: 'tick', transform: `translate(${x(t)},0)` }, s('line', { y1: TOP - 6, y2: TOP + shown * ROW }),
-        x(t) - left > 30 && width - x(t) > 34 && s('text', { y: 14 }, `${t.toFixed(digits)} s`)))
+        x(t) - left > 30 && width - x(t) > 34 && s('text', { y: 14 }, tick(t, digits))))
     }
     names.replaceChildren()
     plot.replaceChildren()
@@ -140,7 +144,7 @@ function lanes(trace, states, open) {
     if (!current) return
     const [lane, sp] = current
     const x = at.rescaleX(whole)
-    const sched = !states[sp.state].rank
+    const sched = !!states[sp.state].sched
     const a = Math.max(x(sp.at) - (sp.s ? 0 : 7), left - 4)
     plot.append(s('rect', { class: 'mark', x: a, y: TOP + lane * ROW + (sched ? BAND + 3 : 1), width: Math.max(3, Math.min(x(sp.at + sp.s) + (sp.s ? 0 : 7), width + 4) - a), height: sched ? STRIP + 2 : BAND + 2 }))
   }
@@ -165,8 +169,9 @@ function lanes(trace, states, open) {
   const home = () => view.call(z.transform, zoomIdentity)
   const by = k => (calm() ? view : view.transition().duration(150)).call(z.scaleBy, k)
   function zoomTo(sp) {
-    const most = (trace.to - trace.from) / 1e-6
-    const want = Math.max(sp.s * 1.4, 20e-6)
+    const finest = trace.counts ? 1e-9 : 1e-6
+    const most = (trace.to - trace.from) / finest
+    const want = Math.max(sp.s * 1.4, 20 * finest)
     const k = Math.max(1, Math.min(most, (trace.to - trace.from) / want))
     pan(sp.at - ((trace.to - trace.from) / k - sp.s) / 2, k)
   }
@@ -180,7 +185,7 @@ function lanes(trace, states, open) {
     frame.setAttribute('x', left)
     frame.setAttribute('y', 0)
     frame.setAttribute('width', width - left)
-    z.extent([[left, 0], [width, 1]]).translateExtent([[left, 0], [width, 1]]).scaleExtent([1, Math.max(1, (trace.to - trace.from) / 1e-6)])
+    z.extent([[left, 0], [width, 1]]).translateExtent([[left, 0], [width, 1]]).scaleExtent([1, Math.max(1, (trace.to - trace.from) / (trace.counts ? 1e-9 : 1e-6))])
     tall()
     pan(from, at.k)
   }
@@ -257,6 +262,7 @@ function lanes(trace, states, open) {
 }
 
 function totals(trace, states) {
+  const { length } = clock(trace)
   const tasks = trace.tasks ?? []
   const used = [...new Set(tasks.flatMap(t => (t.totals ?? []).map(x => x.state)))].sort((a, b) => a - b)
   const of = (t, i) => t.totals?.find(x => x.state === i)
@@ -270,6 +276,7 @@ function totals(trace, states) {
 }
 
 function waits(trace, log, showLine) {
+  const { moment } = clock(trace)
   return table('Waits for locks', [
     { title: 'Task', value: w => w.task }, { title: 'Lock', value: w => w.lock, cell: w => h('code', null, w.lock) },
     { title: 'Mode', value: w => w.flags ?? null }, { title: 'Since', number: true, value: w => w.at ?? null, cell: w => (w.at != null ? moment(w.at) : '–') },
@@ -332,7 +339,7 @@ export function traces(data, log, show, stackOf) {
   const one = trace => {
     const ref = sp => [trace.input, sp.line ?? 0]
     const open = (task, sp, zoomTo) => {
-      const facts = [['Task', task.name], ['State', data.states[sp.state].word], ['From', moment(sp.at)], ['Length', sp.length], [data.states[sp.state].id === 'lock_wait' ? 'Lock' : 'In', sp.what]]
+      const facts = [['Task', task.name], ['Memory cgroup', task.memcg], ['State', data.states[sp.state].word], ['From', clock(trace).moment(sp.at)], ['Length', sp.length], [data.states[sp.state].id === 'lock_wait' ? 'Lock' : 'In', sp.what]]
       const stack = stackOf(task)
       show(`${task.name}: ${data.states[sp.state].word}`,
         h('dl', { class: 'facts' }, facts.filter(f => f[1]).map(([k, v]) => h('div', null, h('dt', null, k), h('dd', null, v)))),
@@ -346,11 +353,15 @@ export function traces(data, log, show, stackOf) {
       trace.tasks?.length > 0 && [
         trace.to > trace.from && lanes(trace, data.states, open),
         trace.tasks.some(t => t.steps) && [h('h4', null, 'Through the OOM'), h('ul', { class: 'plain' }, trace.tasks.filter(t => t.steps).slice(0, 50).map(t => h('li', null, h('strong', null, t.name), ': ', t.steps.join(' → '))))],
+        trace.tasks.some(t => t.signals) && [h('h4', null, 'Signals'), h('ul', { class: 'plain' }, trace.tasks.flatMap(t => (t.signals ?? []).map(g => [t, g])).slice(0, 50).map(([t, g]) =>
+          h('li', null, h('strong', null, t.name), ': ', g.text, ' ', g.line > 0 && button(log.place([trace.input, g.line]), () => showLine([trace.input, g.line], `${t.name}: ${g.text}`), { class: 'link' }))))],
         h('h4', null, 'Time by state'), totals(trace, data.states),
         trace.tasks.some(t => t.more) && h('p', { class: 'note' }, `${plural(trace.tasks.reduce((n, t) => n + (t.more ?? 0), 0), 'shorter span')} left out of the timeline; the totals have them.`)],
       trace.waits?.length > 0 && [h('h4', null, 'Waits for locks'), waits(trace, log, showLine)],
-      names.length > 5 && lazy({ class: 'where' }, `All ${plural(names.length, 'event name')}`, () => table('Events', [
+      names.some(e => e.lines) && lazy({ class: 'where' }, `All ${plural(names.length, 'event name')}, with their fields`, () => table('Events', [
         { title: 'Event', value: e => e.name, cell: e => h('code', null, e.name) }, { title: 'Number', value: e => e.count, cell: e => e.count.toLocaleString('en'), number: true, down: true },
+        { title: 'Lines', value: e => e.line ?? null, cell: e => (e.line > 0 ? button(e.lines, () => showLine([trace.input, e.line], `${e.name}, ${e.lines}`), { class: 'link' }) : '–') },
+        { title: 'Fields', value: e => e.fields ?? null },
       ], names, { noun: 'name' })))
   }
   const most = 3
