@@ -50,6 +50,7 @@ func (inc *Incident) report() report.Incident {
 	}
 	slices.SortStableFunc(out.OOMs, func(a, b report.OOM) int { return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Line, b.Line)) })
 	out.Tasks = inc.tasks()
+	out.Count, out.Folded = inc.folded()
 	out.WaitGraph = inc.graph()
 	out.Timeline = inc.timeline()
 	out.Log = []report.LogLine{}
@@ -139,16 +140,20 @@ func (inc *Incident) resolvedLevel() Level {
 
 func (inc *Incident) oomHeadline() string {
 	vs := inc.Victims()
-	n := len(inc.Reports())
+	n, killed := 0, 0
+	for _, e := range inc.Episodes {
+		n += e.ReportCount()
+		killed += e.VictimCount()
+	}
 	what := "OOM in " + inc.group()
 	if n > 1 {
 		what = fmt.Sprintf("%d OOMs in %s", n, inc.group())
 	}
 	switch {
-	case len(vs) == 1:
+	case killed == 1 && len(vs) == 1:
 		what += fmt.Sprintf(", %s/%d killed", vs[0].Kill.Comm, vs[0].Kill.Pid)
-	case len(vs) > 1:
-		what += fmt.Sprintf(", %d processes killed", len(vs))
+	case killed > 0:
+		what += fmt.Sprintf(", %d processes killed", killed)
 	case n > 0:
 		what += ", no kill in the log"
 	}
@@ -284,8 +289,8 @@ func (inc *Incident) oom(o *parse.OOM) report.OOM {
 		}
 	}
 	for i, c := range o.Candidates {
-		if i == maxCandidates {
-			out.MoreCandidates += len(o.Candidates) - maxCandidates
+		if i == maxCandidates || c.TotalVM < 0 { // of a folded report only the pids are left
+			out.MoreCandidates += len(o.Candidates) - i
 			break
 		}
 		rc := report.Candidate{Pid: c.Pid, Comm: c.Comm, UID: c.UID, Tgid: c.Tgid, TotalVMPages: c.TotalVM, RSSPages: c.RSS}
@@ -296,6 +301,34 @@ func (inc *Incident) oom(o *parse.OOM) report.OOM {
 		out.Candidates = append(out.Candidates, rc)
 	}
 	return out
+}
+
+// folded is what is counted instead of listed.
+func (inc *Incident) folded() (count int, out []report.Folded) {
+	count, out = 1, []report.Folded{}
+	add := func(e *waitgraph.Episode, f *stacks.Folded) {
+		of := f.Of.Head()
+		x := report.Folded{
+			Scope: optional(e.Scope), Memcg: optional(e.Memcg), Incidents: f.Incidents, Reports: f.Reports, Kills: f.Kills,
+			Reaped: f.Reaped, Exited: f.Exited, Unknown: f.Unknown, NoVictim: f.NoKillable, Like: report.Ref{Input: of.Span.Input, Line: of.Span.First},
+			Input: f.First.Span.Input, FirstLine: f.First.Span.First, LastLine: f.Last.Span.Last,
+			Time: report.Time{FirstBootS: boot(f.First.Stamp), LastBootS: boot(f.Last.Stamp), FirstWall: optional(f.First.Stamp.Wall), LastWall: optional(f.Last.Stamp.Wall)},
+		}
+		if f.Incidents > 0 {
+			x.Memcg = nil
+		}
+		out = append(out, x)
+	}
+	for _, e := range inc.Episodes {
+		if e.Folded.Reports+e.Folded.Kills > 0 {
+			add(e, &e.Folded)
+		}
+		if e.Alike != nil {
+			add(e, e.Alike)
+			count += e.Alike.Incidents
+		}
+	}
+	return count, out
 }
 
 func (inc *Incident) lastBefore(e *waitgraph.Episode, v *waitgraph.Victim) *parse.OOM {
@@ -604,9 +637,13 @@ func (inc *Incident) signature(rule string, lead *Found, verdict string) string 
 			if class == "-" && e.Scope != "" {
 				class = e.Scope
 			}
+			var triggers []string // each once: how often is no matter of the kind of failure
 			for _, o := range e.Reports {
-				parts = append(parts, trigger(o))
+				if t := trigger(o); !slices.Contains(triggers, t) {
+					triggers = append(triggers, t)
+				}
 			}
+			parts = append(parts, triggers...)
 		}
 	}
 	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(parts), "\x00")))

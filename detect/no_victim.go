@@ -37,16 +37,17 @@ var oomNoVictim = &Detector{
 			return nil
 		}
 		f := Found{Verdict: "none", Confidence: Confirmed, Cycle: -1, Evidence: refs}
-		f.Summary = fmt.Sprintf("the OOM killer found no killable task in %s (%d times)", inc.group(), len(refs))
+		times, kills := len(refs), 0
+		for _, e := range inc.Episodes {
+			times += e.Folded.NoKillable
+			kills += len(e.Kills) + e.Folded.Kills
+		}
+		f.Summary = fmt.Sprintf("the OOM killer found no killable task in %s (%d times)", inc.group(), times)
 		retry := slices.ContainsFunc(inc.Snap.Notes, func(n *parse.Note) bool { return n.Kind == "fault_retry" })
 		if retry {
 			f.Explanation = append(f.Explanation, "the kernel also says that it retries a page fault that failed with VM_FAULT_OOM: that task makes no progress")
 		}
-		kills := 0
-		for _, e := range inc.Episodes {
-			kills += len(e.Kills)
-		}
-		if (retry || len(refs) > 1) && kills == 0 {
+		if (retry || times > 1) && kills == 0 {
 			f.Verdict, f.Confidence = "livelock", Likely
 		}
 		return []Found{f}

@@ -26,8 +26,14 @@ var oomByHand = &Detector{
 		if len(refs) == 0 {
 			return nil
 		}
+		times := len(refs)
+		for _, e := range inc.Episodes {
+			if e.Scope == "sysrq" {
+				times += e.Folded.Reports
+			}
+		}
 		return []Found{{Verdict: "none", Confidence: Confirmed, Cycle: -1, Evidence: refs, Collect: []string{},
-			Summary: fmt.Sprintf("the OOM killer was invoked by hand (%d %s)", len(refs), plural(len(refs), "time", "times"))}}
+			Summary: fmt.Sprintf("the OOM killer was invoked by hand (%d %s)", times, plural(times, "time", "times"))}}
 	},
 }
 

@@ -32,7 +32,7 @@ var oomReaperFailed = &Detector{
 		var out []Found
 		for _, v := range inc.Victims() {
 			for _, r := range inc.Snap.Reaped(v.Kill.Pid) {
-				part := r.OK && waitgraph.Leftover(v.Kill, r) && v.Fate == waitgraph.ReapFailed
+				part := r.OK && stacks.Leftover(v.Kill, r) && v.Fate == waitgraph.ReapFailed
 				if r.OK && !part {
 					continue
 				}

@@ -34,12 +34,19 @@ var oomStorm = &Detector{
 		for _, e := range inc.Episodes {
 			var times []float64
 			var refs []waitgraph.Ref
+			folded := e.Folded.Moments
 			for _, o := range e.Reports {
 				if len(o.Kills) == 0 || !o.Stamp.HasBoot {
 					continue
 				}
+				for len(folded) > 0 && folded[0].Line < o.Span.First {
+					times, folded = append(times, folded[0].Boot), folded[1:]
+				}
 				times = append(times, o.Stamp.Boot)
 				refs = append(refs, waitgraph.Ref{Input: o.Span.Input, Line: o.Span.First})
+			}
+			for _, m := range folded {
+				times = append(times, m.Boot)
 			}
 			if e.Scope != "memcg" || !dense(times) {
 				continue

@@ -120,7 +120,11 @@ func (inc *Incident) resolution() (text string, resolved bool) {
 		}
 		return "", false
 	}
-	open := 0
+	open, all := 0, 0
+	for _, e := range inc.Episodes {
+		open += e.Folded.Unknown
+		all += e.VictimCount()
+	}
 	var last *waitgraph.Victim
 	for _, v := range vs {
 		if v.Open() {
@@ -133,8 +137,8 @@ func (inc *Incident) resolution() (text string, resolved bool) {
 		return "", false
 	}
 	what := fmt.Sprintf("victim %s/%d: %s (line %d)", last.Kill.Comm, last.Kill.Pid, last.Reason, last.Evidence[0].Line)
-	if len(vs) > 1 {
-		what = fmt.Sprintf("all %d victims are gone; the last one, %s", len(vs), what)
+	if all > 1 {
+		what = fmt.Sprintf("all %d victims are gone; the last one, %s", all, what)
 	}
 	return what, true
 }

@@ -53,6 +53,19 @@ func (inc *Incident) timeline() []report.Event {
 			}
 		}
 	}
+	_, folded := inc.folded()
+	for i := range folded {
+		if f := &folded[i]; f.Incidents == 0 {
+			m := parse.Meta{Span: parse.Span{Input: f.Input, First: f.FirstLine}}
+			if f.Time.FirstBootS != nil {
+				m.Stamp.Boot, m.Stamp.HasBoot = *f.Time.FirstBootS, true
+			}
+			if f.Time.FirstWall != nil {
+				m.Stamp.Wall = *f.Time.FirstWall
+			}
+			add(&m, "folded", nil, "%s", f.Text())
+		}
+	}
 	dumps := map[*parse.Dump]int{}
 	for _, t := range inc.Tasks {
 		for _, s := range t.Sightings {

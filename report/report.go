@@ -2,6 +2,8 @@
 // renderings. A format renders the value and computes nothing of its own.
 package report
 
+import "fmt"
+
 // SchemaVersion changes when a field is renamed or removed.
 const SchemaVersion = "1"
 
@@ -84,6 +86,8 @@ type Incident struct {
 	Headline        string    `json:"headline"`
 	Resolution      *string   `json:"resolution"` // what was seen to end and where, null if nothing was
 	SynchronizePath SyncPath  `json:"synchronize_path"`
+	Count           int       `json:"count"`  // equal incidents that this one stands for: 1, itself, but where a log has a thousand
+	Folded          []Folded  `json:"folded"` // OOMs that are counted instead of listed, where there are hundreds
 	OOMs            []OOM     `json:"ooms"`
 	Tasks           []Task    `json:"tasks"`
 	WaitGraph       WaitGraph `json:"wait_graph"`
@@ -92,11 +96,47 @@ type Incident struct {
 	Log             []LogLine `json:"log"`      // the lines around the evidence, where the input could be read again
 }
 
+// Folded counts OOM reports that are alike and over, so that nothing else in the
+// inputs tells of their tasks. The first, the last and the worst of each group
+// are in the incident's OOMs. Reports that are not those but bear on a verdict
+// are too, some of them without sizes, statistics and candidates.
+type Folded struct {
+	Scope     *string `json:"scope"`
+	Memcg     *string `json:"memcg"`     // null for those of other incidents
+	Incidents int     `json:"incidents"` // 0: they are of this incident; else of so many others, equal to it, that are not listed
+	Reports   int     `json:"reports"`
+	Kills     int     `json:"kills"`
+	Reaped    int     `json:"reaped"`    // victims whose memory the oom_reaper freed
+	Exited    int     `json:"exited"`    // victims that are gone, since another one was chosen later
+	Unknown   int     `json:"unknown"`   // victims of which nothing tells
+	NoVictim  int     `json:"no_victim"` // reports that found nobody to kill
+	Like      Ref     `json:"like"`      // the listed report that they are like
+	Input     int     `json:"input"`
+	FirstLine int     `json:"first_line"`
+	LastLine  int     `json:"last_line"`
+	Time      Time    `json:"time"`
+}
+
+// Text says in one sentence what is folded.
+func (f *Folded) Text() string {
+	what := fmt.Sprintf("%d more OOM reports with %d kills, lines %d to %d, are counted, not listed: %d victims reaped, %d exited", f.Reports, f.Kills, f.FirstLine, f.LastLine, f.Reaped, f.Exited)
+	if f.Incidents > 0 {
+		what = fmt.Sprintf("%d equal incidents of other groups are counted, not listed: %d OOM reports with %d kills, lines %d to %d: %d victims reaped, %d exited", f.Incidents, f.Reports, f.Kills, f.FirstLine, f.LastLine, f.Reaped, f.Exited)
+	}
+	if f.Unknown > 0 {
+		what += fmt.Sprintf(", %d of which nothing tells", f.Unknown)
+	}
+	if f.NoVictim > 0 {
+		what += fmt.Sprintf("; %d reports found nobody to kill", f.NoVictim)
+	}
+	return what
+}
+
 // Event is one moment of an incident.
 type Event struct {
 	BootS *float64 `json:"boot_s"`
 	Wall  *string  `json:"wall"`
-	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=end,enum=charge,enum=reclaim,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exit,enum=fault,enum=kill_signal"`
+	Kind  string   `json:"kind" jsonschema:"enum=oom,enum=kill,enum=reap,enum=reap_failed,enum=hung_task,enum=dump,enum=sighting,enum=gap,enum=folded,enum=end,enum=charge,enum=reclaim,enum=oom_kill,enum=oom_wait,enum=synchronize,enum=lock_wait,enum=exit,enum=fault,enum=kill_signal"`
 	Text  string   `json:"text"`
 	Task  *string  `json:"task"` // node id
 	Input int      `json:"input"`

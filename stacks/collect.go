@@ -15,6 +15,10 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Events may come in any order. Those of different inputs may be added at the
 // same time, once Origin was called for each.
 type Collector struct {
+	// FoldAbove is how many OOM reports of a boot are kept before those that are
+	// alike are folded (see Folded), 256 if it is 0.
+	FoldAbove int
+
 	feeds []*feed // by input
 }
 
@@ -31,6 +35,7 @@ type feed struct {
 	events   []parse.Event
 	unsorted bool
 	stacks   interner
+	ooms     reportStore
 }
 
 // Origin tells where an input came from. Call it before Snapshots.
@@ -66,10 +71,12 @@ func (f *feed) add(e parse.Event) {
 	case *parse.OOM:
 		f.stacks.share(e.Trace)
 	}
-	if n := len(f.events); n > 0 && compareEvents(f.events[n-1], e) > 0 {
-		f.unsorted = true
+	for _, e := range f.ooms.take(e, &f.stacks) {
+		if n := len(f.events); n > 0 && compareEvents(f.events[n-1], e) > 0 {
+			f.unsorted = true
+		}
+		f.events = append(f.events, e)
 	}
-	f.events = append(f.events, e)
 }
 
 // compareEvents compares two events of one input.
@@ -83,6 +90,8 @@ type stream struct {
 	input  int
 	events []parse.Event
 	timed  bool
+
+	reports []pick // its OOM reports, which are in no event yet
 
 	release string // of the machine when the capture was made
 }
@@ -111,7 +120,7 @@ func (c *Collector) Snapshots() []*Snapshot {
 		out = append(out, c.joinHost(h, of[h])...)
 	}
 	for _, f := range c.feeds {
-		f.events = nil
+		f.events, f.ooms = nil, reportStore{}
 	}
 	return out
 }
@@ -138,21 +147,39 @@ func (c *Collector) split() []*stream {
 	for input, f := range c.feeds {
 		first := c.first(input)
 		short, _, _ := strings.Cut(f.origin.Host, ".") // logs have the short name
-		for _, e := range f.events {
-			m := e.Head()
-			k := key{first, m.Host}
+		at := func(host string, boot bool) *stream {
+			k := key{first, host}
 			if k.host == "" {
 				k.host = short
 			}
 			s := cur[k]
-			_, boot := e.(*parse.Boot)
-			if s == nil || (boot && len(s.events) > 0) {
+			if s == nil || boot && len(s.events)+len(s.reports) > 0 {
 				s = &stream{host: k.host, input: k.input, release: f.origin.Release}
 				cur[k] = s
 				out = append(out, s)
 			}
+			return s
+		}
+		reports := f.ooms.order()
+		packed := func(n int32) {
+			r := f.ooms.reports.at(int(n))
+			s := at(f.ooms.heads.list[r.head].host, false)
+			s.reports = append(s.reports, pick{int32(input), n})
+			s.timed = s.timed || r.flags&hasBoot != 0 || r.wall != 0
+		}
+		for _, e := range f.events {
+			m := e.Head()
+			for len(reports) > 0 && f.ooms.before(int(reports[0]), e) {
+				packed(reports[0])
+				reports = reports[1:]
+			}
+			_, boot := e.(*parse.Boot)
+			s := at(m.Host, boot)
 			s.events = append(s.events, e)
 			s.timed = s.timed || m.Stamp.HasBoot || m.Stamp.Wall != ""
+		}
+		for _, n := range reports {
+			packed(n)
 		}
 	}
 	return out
@@ -193,16 +220,28 @@ func (c *Collector) joinHost(host string, streams []*stream) []*Snapshot {
 		snap := &Snapshot{Host: host, feeds: c.feeds, untimed: map[int]bool{}, byPid: map[int]*Task{}, traced: map[int]*Trace{},
 			seenOOM: map[record]int{}, seenKill: map[record]int{},
 			reaps: map[int][]*parse.Reap{}, hung: map[int][]*parse.HungTask{}, tgids: map[int][]*Task{}, dumps: map[dumpKey]*parse.Dump{}}
+		var boot []*stream
 		for _, in := range inputs {
 			if list := perInput[in]; k <= len(list) {
-				s := list[len(list)-k]
-				for _, e := range s.events {
-					snap.untimed[e.Head().Span.Input] = !s.timed
-					snap.add(e)
-				}
-				if k == 1 { // uname tells of the boot it was run in
-					snap.release(s.release)
-				}
+				boot = append(boot, list[len(list)-k])
+			}
+		}
+		reports, folded := c.choose(boot)
+		snap.Folded = folded
+		for i, s := range boot {
+			events := s.events
+			if len(reports[i]) > 0 {
+				events = append(reports[i], events...)
+				slices.SortStableFunc(events, func(a, b parse.Event) int {
+					return cmp.Or(cmp.Compare(a.Head().Span.Input, b.Head().Span.Input), compareEvents(a, b))
+				})
+			}
+			for _, e := range events {
+				snap.untimed[e.Head().Span.Input] = !s.timed
+				snap.add(e)
+			}
+			if k == 1 { // uname tells of the boot it was run in
+				snap.release(s.release)
 			}
 		}
 		snap.finish()

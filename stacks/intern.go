@@ -3,6 +3,7 @@ package stacks
 import (
 	"hash/maphash"
 	"slices"
+	"strings"
 
 	"github.com/oomtrace/oomtrace/parse"
 )
@@ -12,7 +13,9 @@ type Stack struct {
 	Frames []parse.Frame  // the Line of each is its index
 	Own    []*parse.Frame // the reliable ones of the task's own stack, innermost first
 
-	next *Stack // with the same hash
+	next   *Stack // with the same hash
+	number int32
+	memcg  bool // shows memory cgroup code
 }
 
 // interner keeps each distinct call trace of an input once: what a thousand
@@ -22,6 +25,7 @@ type interner struct {
 	byHash map[uint64]*Stack
 
 	byFrame map[*parse.Frame]*Stack // by its first frame
+	list    []*Stack
 }
 
 // share lets a trace share its frames with those that are equal.
@@ -48,7 +52,26 @@ func (in *interner) share(t *parse.Trace) {
 		t.Share(s.Frames)
 	}
 	s.Own = ownFrames(s.Frames)
+	s.number = int32(len(in.list))
+	in.list = append(in.list, s)
+	s.memcg = slices.ContainsFunc(s.Frames, func(f parse.Frame) bool { return strings.Contains(f.Func, "mem_cgroup") })
 	in.byHash[sum], in.byFrame[&s.Frames[0]] = s, s
+}
+
+// stack is that of a trace that shares its frames, nil if it has none.
+func (in *interner) stack(t *parse.Trace) *Stack {
+	if t == nil || len(t.Frames) == 0 {
+		return nil
+	}
+	return in.byFrame[&t.Frames[0]]
+}
+
+// number tells stacks apart, -1 for none.
+func (in *interner) number(t *parse.Trace) int32 {
+	if s := in.stack(t); s != nil {
+		return s.number
+	}
+	return -1
 }
 
 // hash mixes what tells most stacks apart; sameFrames decides.

@@ -49,6 +49,7 @@ type Snapshot struct {
 	Notes    []*parse.Note
 	Cgroups  []*parse.Cgroup
 	Traces   []*Trace
+	Folded   []*Folded // OOM reports that are in none of these lists
 
 	Last Order // of the last event
 
@@ -84,12 +85,7 @@ func seq(m *parse.Meta) int {
 	return m.Span.First
 }
 
-func (s *Snapshot) stack(input int, t *parse.Trace) *Stack {
-	if t == nil || len(t.Frames) == 0 {
-		return nil
-	}
-	return s.feeds[input].stacks.byFrame[&t.Frames[0]]
-}
+func (s *Snapshot) stack(input int, t *parse.Trace) *Stack { return s.feeds[input].stacks.stack(t) }
 
 func (s *Snapshot) at(input, line int) Order {
 	return Order{Untimed: s.untimed[input], Input: input, Line: line}

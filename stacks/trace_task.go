@@ -299,14 +299,14 @@ func commonGroup(a, b string) string {
 	}
 }
 
-// maxGroups bounds the cgroups whose path is known.
-const maxGroups = 1 << 12
+// maxTraceGroups bounds the cgroups whose path is known.
+const maxTraceGroups = 1 << 12
 
 // groupID remembers the path of a cgroup. Only ids of cgroup v2 and of the v1
 // hierarchy of memory are memcg ids; those of other hierarchies have other
 // numbers, so any that is asked for is right.
 func (t *Tracer) groupID(root, id int, path string) {
-	if root < 0 || id <= 0 || path == "" || len(t.groups) >= maxGroups {
+	if root < 0 || id <= 0 || path == "" || len(t.groups) >= maxTraceGroups {
 		return
 	}
 	if t.groups == nil {

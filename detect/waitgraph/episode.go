@@ -19,6 +19,9 @@ type Episode struct {
 	Victims []*Victim
 	Node    *Node // nil until someone waits for it
 
+	Folded stacks.Folded  // what of it is counted instead of listed, zero if nothing is
+	Alike  *stacks.Folded // other episodes that this one stands for, nil if none
+
 	byPid  map[int]*Victim
 	tgids  map[int]int  // processes of the threads that its task tables list
 	listed map[int]bool // pids of the tables, see lists
@@ -49,7 +52,15 @@ func (v *Victim) Open() bool { return v.Fate != Exited && v.Fate != Reaped }
 
 // Resolved reports whether every victim is known to have ended.
 func (e *Episode) Resolved() bool {
-	return len(e.Victims) > 0 && !slices.ContainsFunc(e.Victims, (*Victim).Open)
+	return len(e.Victims) > 0 && e.Folded.Unknown == 0 && !slices.ContainsFunc(e.Victims, (*Victim).Open)
+}
+
+// ReportCount counts the reports, those folded included.
+func (e *Episode) ReportCount() int { return len(e.Reports) + e.Folded.Reports }
+
+// VictimCount counts the victims, those folded included.
+func (e *Episode) VictimCount() int {
+	return len(e.Victims) + e.Folded.Reaped + e.Folded.Exited + e.Folded.Unknown
 }
 
 // OpenVictims are the victims that may still be there.
@@ -98,6 +109,7 @@ func (b *builder) episodes() {
 		b.byReport[o] = e
 	}
 	lone := b.reportTimes()
+	byKill := make(map[*parse.Kill]*Episode, len(s.Kills))
 	for _, k := range s.Kills {
 		e := b.byReport[k.Report]
 		if e == nil {
@@ -113,6 +125,23 @@ func (b *builder) episodes() {
 		}
 		e.Kills = append(e.Kills, k)
 		b.addVictim(e, k)
+		byKill[k] = e
+	}
+	for _, f := range s.Folded {
+		var e *Episode
+		switch of := f.Of.(type) {
+		case *parse.OOM:
+			e = b.byReport[of]
+		case *parse.Kill:
+			e = byKill[of]
+		}
+		switch {
+		case e == nil:
+		case f.Incidents > 0:
+			e.Alike = f
+		default:
+			e.Folded = *f
+		}
 	}
 	for _, e := range b.Episodes {
 		for _, v := range e.Victims {
@@ -231,7 +260,7 @@ func (b *builder) fate(e *Episode, v *Victim) {
 		if !s.Order(&r.Meta).After(v.Order) {
 			continue
 		}
-		if r.OK && !Leftover(v.Kill, r) {
+		if r.OK && !stacks.Leftover(v.Kill, r) {
 			v.set(Reaped, "oom_reaper freed its memory", Ref{r.Span.Input, r.Span.First})
 			return
 		}
@@ -280,14 +309,6 @@ func (b *builder) fate(e *Episode, v *Victim) {
 	case part != nil:
 		v.set(Reaped, "oom_reaper freed what it can", Ref{part.Span.Input, part.Span.First})
 	}
-}
-
-// Leftover reports whether the reaper left at least half of the anonymous and
-// shared memory: mlocked (until 5.15), hugetlb, shared. It comes back only when
-// the victim exits, that of tmpfs files not even then.
-func Leftover(k *parse.Kill, r *parse.Reap) bool {
-	left := max(r.AnonKB, 0) + max(r.ShmemKB, 0)
-	return left >= 1024 && 2*left >= max(k.AnonKB, 0)+max(k.ShmemKB, 0)
 }
 
 // leftBy looks for evidence after a point that the victim has ended.
