@@ -55,6 +55,7 @@ type bench struct {
 	texts *workload.Texts
 	made  map[string]*text
 	res   *Results
+	saved string // file for the results, "" for none
 }
 
 // text is a workload in a file.
@@ -593,7 +594,14 @@ func known(names []string) error {
 func (b *bench) all(wanted []string) error {
 	for _, s := range sections {
 		if wanted == nil || slices.Contains(wanted, s.id) {
+			b.res.table(s.id).Rows = nil // of an earlier run
 			if err := s.do(b); err != nil {
+				return err
+			}
+			if b.saved == "" {
+				continue
+			}
+			if err := b.res.save(b.saved); err != nil {
 				return err
 			}
 		}

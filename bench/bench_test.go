@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,26 @@ func TestMeasure(t *testing.T) {
 	runs, err = measure(self, Spec{Args: []string{"sleep", "60"}, MaxRSS: 1}, 3)
 	if err != nil || len(runs) != 1 || !strings.HasPrefix(runs[0].Stopped, "stopped at") {
 		t.Errorf("a program that is too large: %+v, %v", runs, err)
+	}
+}
+
+// Tables that are not measured anew are those of the run before.
+func TestResults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "results.json")
+	r := fake()
+	if err := r.load(file); err != nil {
+		t.Fatalf("without a file: %v", err)
+	}
+	if err := r.save(file); err != nil {
+		t.Fatal(err)
+	}
+	again := &Results{Machine: r.Machine, Runs: r.Runs, Sizes: r.Sizes}
+	if err := again.load(file); err != nil || !reflect.DeepEqual(r, again) {
+		t.Errorf("%v: saved %+v, loaded %+v", err, r, again)
+	}
+	other := &Results{Machine: r.Machine, Runs: r.Runs, Sizes: quickSizes}
+	if err := other.load(file); err == nil {
+		t.Error("results of other texts were taken")
 	}
 }
 

@@ -3,6 +3,8 @@
 //
 //	go -C bench run .            all tables at full size: about 20 GB of disk, half an hour
 //	go -C bench run . -quick     small texts, once each; prints the page
+//	go -C bench run . -results r.json               and keeps what was measured, table by table
+//	go -C bench run . -results r.json -only start   one table anew, the others as they were
 //
 // It is a module of its own, so that oomtrace depends on none of its peers. It
 // measures what is built from the tree it stands in, and needs Linux.
@@ -44,12 +46,13 @@ func run(args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	quick := fs.Bool("quick", false, "small texts, each measured once: shows that everything runs; prints the page")
-	only := fs.String("only", "", "measure these `TABLES` only, with commas: "+strings.Join(sectionNames(), ", ")+"; prints the page")
+	only := fs.String("only", "", "measure these `TABLES` only, with commas: "+strings.Join(sectionNames(), ", ")+"; prints the page, but with -results")
 	scale := fs.Float64("scale", 1, "make the texts so many times as large as they are; prints the page")
 	runs := fs.Int("k", 3, "runs of each, the least of which counts")
 	keep := fs.Bool("keep", false, "keep the texts")
 	dir := fs.String("dir", "", "`DIRECTORY` for texts and programs (default: a new one, deleted at the end)")
 	show := fs.Bool("print", false, "print the page, write no file")
+	saved := fs.String("results", "", "keep what is measured in `FILE`; what it holds and is not measured anew stays on the page")
 	root := fs.String("root", "..", "the repository")
 	write := fs.String("write", "", "write a text to standard output and stop: `NAME:SIZE`, as in noise:200000000 or tasks:1000")
 	if err := fs.Parse(args); err != nil {
@@ -77,6 +80,14 @@ func run(args []string, stdout, stderr io.Writer) error {
 		b.Sizes, b.runs = quickSizes, 1
 	}
 	b.res = &Results{Machine: machine(), Quick: *quick, Runs: b.runs, Sizes: b.Sizes}
+	if *saved != "" {
+		if b.saved, err = filepath.Abs(*saved); err != nil {
+			return err
+		}
+		if err := b.res.load(b.saved); err != nil {
+			return err
+		}
+	}
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
@@ -101,7 +112,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if *show || *quick || wanted != nil || *scale != 1 {
+	if *show || *quick || *scale != 1 || wanted != nil && *saved == "" {
 		_, err = stdout.Write(page)
 		return err
 	}

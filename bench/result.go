@@ -1,7 +1,11 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 )
 
@@ -50,6 +54,36 @@ func (r *Results) table(id string) *Table {
 		i = len(r.Tables) - 1
 	}
 	return r.Tables[i]
+}
+
+// load takes the tables of an earlier run, where there was one. They must be of
+// the same machine and the same texts.
+func (r *Results) load(file string) error {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var old Results
+	if err == nil {
+		err = json.Unmarshal(data, &old)
+	}
+	if err != nil {
+		return err
+	}
+	if old.Machine != r.Machine || old.Sizes != r.Sizes || old.Runs != r.Runs {
+		return fmt.Errorf("%s is of another machine, of other texts or of another number of runs", file)
+	}
+	r.Tables = old.Tables
+	return nil
+}
+
+// save writes everything that was measured.
+func (r *Results) save(file string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o666)
 }
 
 // find returns a row, nil if there is none.

@@ -164,7 +164,7 @@ func BenchmarkDetect(b *testing.B) {
 		}
 		for b.Loop() {
 			for _, g := range graphs {
-				detect.Run(g, func(waitgraph.Ref) string { return "" })
+				detect.Run(g)
 			}
 		}
 	})

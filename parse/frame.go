@@ -97,7 +97,7 @@ func scanFrame(s string, f *Frame) (info frameInfo) {
 			s = trimLeft(rest[2:])
 		} else { // ppc64: "[c000000012345678] [c0000000000abcde] foo+0x10/0x20"
 			n, rest, ok := leadHex(s[1:])
-			if !ok || len(rest) < 4 || rest[:2] != "] " || len(s)-len(rest) < 9 {
+			if !ok || len(rest) < 3 || rest[:2] != "] " || len(s)-len(rest) < 9 {
 				return frameInfo{}
 			}
 			if rest[2] == '[' {
@@ -176,13 +176,15 @@ func scanFrame(s string, f *Frame) (info frameInfo) {
 		}
 		return info
 	}
-	if caller, ok := strings.CutPrefix(rest, " from "); ok && !addr { // arm, 6.x: "foo from bar+0x10/0x20"
-		callee := *f
-		if info = scanFrame(caller, f); info.kind == frameFull && info.callee == nil {
-			info.callee = &callee
-			return info
+	if !addr && f.Reliable && (strings.HasPrefix(rest, " from ") || strings.HasPrefix(rest, " [")) { // arm, 6.x: "foo [mod] from bar+0x10/0x20"
+		name, caller, _ := strings.Cut(s, " from ")
+		callee, context := Frame{Reliable: true}, f.Context
+		if !scanName(name, &callee) || scanPointer(caller, f) != frameFull {
+			return frameInfo{}
 		}
-		return frameInfo{}
+		f.Context = context
+		info.kind, info.callee = frameFull, &callee
+		return info
 	}
 	if at, ok := strings.CutPrefix(s, "Function entered at [<"); ok { // arm without kallsyms
 		return scanEntered(at, f)
@@ -190,9 +192,32 @@ func scanFrame(s string, f *Frame) (info frameInfo) {
 	return frameInfo{}
 }
 
+// scanName reads what %ps prints: "foo", "foo [mod]".
+func scanName(s string, f *Frame) bool {
+	n := symbolLen(s)
+	if n == 0 {
+		return false
+	}
+	f.Func = s[:n]
+	s = s[n:]
+	return s == "" || strings.HasPrefix(s, " [") && strings.IndexByte(s, ']') == len(s)-1 && scanTail(s, f, false)
+}
+
+// scanPointer reads what %pS prints: a symbol with offset and size, or an
+// address without one.
+func scanPointer(s string, f *Frame) frameKind {
+	if symbolLen(s) == 0 && !strings.HasPrefix(s, "0x") {
+		return notFrame
+	}
+	if info := scanFrame(s, f); info.callee == nil {
+		return info.kind
+	}
+	return notFrame
+}
+
 // scanARM reads what follows the address in arm's and mips' old lines:
 //
-//	[<c0014558>] (show_stack) from [<c059798c>] (dump_stack+0x7c/0xc8)
+//	[<c0014558>] (show_stack [mod]) from [<c059798c>] (dump_stack+0x7c/0xc8 [mod])
 //	[<80108b50>] (dump_stack+0x8/0x34)
 func scanARM(s string, f *Frame, info frameInfo) frameInfo {
 	name, rest, ok := strings.Cut(s[1:], ")")
@@ -200,19 +225,23 @@ func scanARM(s string, f *Frame, info frameInfo) frameInfo {
 		return frameInfo{}
 	}
 	var callee Frame
-	sub := scanFrame(name, &callee)
-	if sub.kind != frameFull {
-		if symbolLen(name) != len(name) || name == "" {
+	sub := scanPointer(name, &callee)
+	if sub != frameFull && sub != frameAddr {
+		callee = Frame{Reliable: true}
+		if !scanName(name, &callee) {
 			return frameInfo{}
 		}
-		callee = Frame{Func: name, Reliable: f.Reliable}
+	}
+	if !f.Reliable {
+		return frameInfo{}
 	}
 	callee.Addr, callee.HasAddr = f.Addr, f.HasAddr
 	caller, ok := strings.CutPrefix(rest, " from [<")
 	if !ok {
-		if sub.kind != frameFull || trim(rest) != "" {
+		if sub != frameFull || trim(rest) != "" {
 			return frameInfo{}
 		}
+		callee.Context = f.Context
 		info.kind = frameFull
 		*f = callee
 		return info
@@ -223,14 +252,18 @@ func scanARM(s string, f *Frame, info frameInfo) frameInfo {
 		return frameInfo{}
 	}
 	name, rest, _ = strings.Cut(rest, ")")
-	if sub = scanFrame(name, f); sub.kind != frameFull && sub.kind != frameLoose {
+	context := f.Context
+	if sub = scanPointer(name, f); sub != frameFull && sub != frameLoose && sub != frameAddr {
 		return frameInfo{}
 	}
-	f.Addr, f.HasAddr = v, v != 0
+	f.Addr, f.HasAddr, f.Context = v, v != 0, context
 	if rest != "" && !scanTail(rest, f, false) {
 		return frameInfo{}
 	}
 	info.kind, info.callee = frameFull, &callee
+	if sub == frameAddr {
+		info.kind = frameAddr
+	}
 	return info
 }
 
@@ -317,7 +350,7 @@ func scanTail(s string, f *Frame, decoded bool) bool {
 				mod = mod[:j]
 			}
 			if mod != "inline" && f.Module == "" {
-				if symbolLen(mod) == 0 && !hyphenated(mod) {
+				if !isModule(mod) {
 					return mod == "" && i == len(s)
 				}
 				f.Module = mod
@@ -337,7 +370,7 @@ func scanTail(s string, f *Frame, decoded bool) bool {
 			s = s[i+1:]
 		case c == '#', strings.HasPrefix(s, "//"), strings.HasPrefix(s, "/*"), strings.HasPrefix(s, "<-"):
 			return true
-		case decoded && symbolLen(s) == len(s):
+		case decoded && isModule(s):
 			f.Module = s
 			return true
 		default:
@@ -350,8 +383,15 @@ func scanTail(s string, f *Frame, decoded bool) bool {
 	}
 }
 
-func hyphenated(s string) bool {
-	return s != "" && symbolLen(strings.ReplaceAll(s, "-", "_")) == len(s)
+// isModule tells whether s is the name of a module. It may begin with a digit:
+// 9p, 8021q, 6lowpan.
+func isModule(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !inSymbol[s[i]] && s[i] != '-' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // closing is the index of the parenthesis that closes the one at s[0].
