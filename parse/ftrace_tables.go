@@ -138,11 +138,10 @@ func bpfStart(s string) bool {
 
 // bpfMap is how far a map of bpftrace was read.
 type bpfMap struct {
-	on     bool
-	user   bool // behind the kernel's stack: user-space frames
-	rows   bool // "]:", the rows of a histogram follow
-	sum    int64
-	stacks int
+	on   bool
+	user bool // behind the kernel's stack: user-space frames
+	rows bool // "]:", the rows of a histogram follow
+	sum  int64
 }
 
 // bpfLine reads a map of bpftrace with a kernel stack as key: its value is a

@@ -107,7 +107,7 @@ func (p *parser) chunk(c *chunk) (from int) {
 		}
 		if pos >= c.scanned {
 			p.skip.behind = 0
-			pos = p.parse(data, pos, len(data), p.offset)
+			p.parse(data, pos, len(data), p.offset)
 			break
 		}
 		end := min(ahead(data, pos, lookOn), max(c.scanned, pos))
