@@ -73,10 +73,11 @@ func writeFolded(w io.Writer, r *Report, opt Options) error {
 	switch sampleType {
 	case "tasks", "blocked":
 		for i := range r.Incidents {
+			stackOf := r.Incidents[i].stackOf()
 			for j := range r.Incidents[i].Tasks {
 				t := &r.Incidents[i].Tasks[j]
 				var stack []string
-				for _, f := range t.frames() {
+				for _, f := range reliable(stackOf(t)) {
 					stack = append(stack, f.Func)
 				}
 				n := int64(1)
@@ -112,12 +113,11 @@ func (s *TraceSample) root() string {
 	return "[unknown]"
 }
 
-// frames are the frames of a task that are known to be on its stack, innermost
-// first.
-func (t *Task) frames() []*Frame {
+// reliable are the frames that are known to be on a stack, innermost first.
+func reliable(stack []Frame) []*Frame {
 	var out []*Frame
-	for i := range t.Stack {
-		if f := &t.Stack[i]; f.Reliable && f.Func != "" {
+	for i := range stack {
+		if f := &stack[i]; f.Reliable && f.Func != "" {
 			out = append(out, f)
 		}
 	}

@@ -463,7 +463,13 @@ func (b *htmlBuilder) task(t *Task) htmlTask {
 	if t.Waits != nil {
 		h.Waits = htmlIndex(b.nodeAt, *t.Waits)
 	}
-	h.Stack, h.Lines = b.stack(t.Stack)
+	stack := b.stackOf(t)
+	h.Stack, h.Lines = b.stack(stack)
+	if len(t.Stack) == 0 && len(stack) > 0 {
+		// These are another task's lines. The page counts on from the first of
+		// the list and shows those above 0.
+		h.Lines = []int{-len(stack)}
+	}
 	return h
 }
 

@@ -93,10 +93,8 @@ type profileBuilder struct {
 
 func (b *profileBuilder) task(v *view, t *Task, rules []string) {
 	var stack []*profile.Location
-	for i := range t.Stack {
-		if t.Stack[i].Reliable && t.Stack[i].Func != "" {
-			stack = append(stack, b.location(&t.Stack[i]))
-		}
+	for _, f := range reliable(v.stackOf(t)) {
+		stack = append(stack, b.location(f))
 	}
 	if len(stack) == 0 {
 		return

@@ -68,9 +68,10 @@ func writeSpeedscope(w io.Writer, r *Report, _ Options) error {
 		tasks := speedscopeProfile{Type: "sampled", Name: name + ", tasks", Unit: "none"}
 		blocked := speedscopeProfile{Type: "sampled", Name: name + ", seconds blocked", Unit: "seconds"}
 		seen := make(map[string]int)
+		stackOf := inc.stackOf()
 		for j := range inc.Tasks {
 			t := &inc.Tasks[j]
-			stack := t.frames()
+			stack := reliable(stackOf(t))
 			if len(stack) == 0 {
 				continue
 			}

@@ -626,7 +626,11 @@ func (t *text) stacks(v *view) {
 			}
 			t.raw("      ", s)
 		}
-		if len(task.Stack) == 0 {
+		switch {
+		case len(task.Stack) > 0:
+		case task.SameStack != nil:
+			t.para("      ", "      ", dim.of("the same stack as "+v.nodeName(*task.SameStack)))
+		default:
 			t.para("      ", "      ", dim.of("no stack was printed"))
 		}
 	}

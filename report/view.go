@@ -19,6 +19,8 @@ type view struct {
 	nodes map[string]*Node
 	log   map[Ref]string
 	edges map[ends]*Edge // the first from one node to the other, of those that hold if any
+
+	stackOf func(*Task) []Frame
 }
 
 type ends struct{ from, to string }
@@ -31,6 +33,8 @@ func newView(r *Report, inc *Incident) *view {
 		nodes: make(map[string]*Node),
 		log:   make(map[Ref]string),
 		edges: make(map[ends]*Edge),
+
+		stackOf: inc.stackOf(),
 	}
 	for _, l := range inc.Log {
 		v.log[Ref{l.Input, l.Line}] = l.Text
@@ -48,6 +52,26 @@ func newView(r *Report, inc *Incident) *view {
 		}
 	}
 	return v
+}
+
+// stackOf returns what finds the stack of a task of the incident: its own, or
+// that of the task that it refers to as the same.
+func (inc *Incident) stackOf() func(*Task) []Frame {
+	var shown map[string][]Frame
+	return func(t *Task) []Frame {
+		if t.SameStack == nil || len(t.Stack) > 0 {
+			return t.Stack
+		}
+		if shown == nil {
+			shown = make(map[string][]Frame)
+			for i := range inc.Tasks {
+				if o := &inc.Tasks[i]; len(o.Stack) > 0 {
+					shown[o.ID] = o.Stack
+				}
+			}
+		}
+		return shown[*t.SameStack]
+	}
 }
 
 // nodeName names a node for people.
@@ -131,8 +155,9 @@ func (v *view) in(t *Task) string {
 		}
 	}
 	top := ""
-	for i := range t.Stack {
-		f := &t.Stack[i]
+	stack := v.stackOf(t)
+	for i := range stack {
+		f := &stack[i]
 		if !f.Reliable || f.Context != "task" {
 			continue
 		}
