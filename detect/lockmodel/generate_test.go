@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -50,6 +51,19 @@ func TestTables(t *testing.T) {
 		return
 	}
 	got := fromTables()
+	funcs := map[string]bool{"": true, "no_such_function": true}
+	for _, f := range m.facts {
+		funcs[f.Func] = true
+		for _, near := range []string{f.Func[1:], f.Func + "_", "__" + f.Func, "compat_" + f.Func, "__x64_" + f.Func} {
+			funcs[near] = true
+		}
+	}
+	for fn := range funcs {
+		if have, want := got.Lookup(fn), m.Lookup(fn); !reflect.DeepEqual(have, want) && len(have)+len(want) > 0 {
+			t.Errorf("facts about %s: %v, want %v", fn, have, want)
+		}
+	}
+	got.tables, got.byFunc = false, m.byFunc
 	if !reflect.DeepEqual(got, m) {
 		t.Error("the model of the tables is not the model of the files")
 	}
@@ -107,7 +121,37 @@ func source(m *Model) []byte {
 		field("Pos", value(f.Pos))
 		b.WriteString("},\n")
 	}
-	fmt.Fprintf(&b, "}\n\nvar tableSets = [...]set{\n")
+	b.WriteString("}\n\n// The facts by function: a hash table of 1 + places in tableFuncs, 0 for none,\n// with the next place taken where one is full.\n")
+	funcs := map[string][]int{}
+	for i, f := range m.facts {
+		funcs[f.Func] = append(funcs[f.Func], i)
+	}
+	var order, functions bytes.Buffer
+	slots := make([]int, 2048)
+	if 2*len(funcs) > len(slots) {
+		panic("more slots, please")
+	}
+	n := 0
+	for k, name := range slices.Sorted(maps.Keys(funcs)) {
+		fmt.Fprintf(&functions, "{%q, %d, %d},\n", name, n, n+len(funcs[name]))
+		for _, i := range funcs[name] {
+			fmt.Fprintf(&order, "&tableFacts[%d],\n", i)
+			n++
+		}
+		at := int(hash(name)) % len(slots)
+		for slots[at] != 0 {
+			at = (at + 1) % len(slots)
+		}
+		slots[at] = k + 1
+	}
+	fmt.Fprintf(&b, "var tableSlots = [...]uint16{")
+	for i, slot := range slots {
+		if i%32 == 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "%d, ", slot)
+	}
+	fmt.Fprintf(&b, "\n}\n\nvar tableFuncs = [...]function{\n%s}\n\nvar tableOrder = [...]*Fact{\n%s}\n\nvar tableSets = [...]set{\n", &functions, &order)
 	var sets []string
 	for name := range m.sets {
 		sets = append(sets, name)

@@ -18,6 +18,7 @@ type Model struct {
 	byLockdep   map[string]lockdepEntryOf
 	byPrimitive map[string]*Primitive
 	prefixes    []*Primitive // those whose name ends in *
+	tables      bool // the facts of tables.go belong to it; byFunc has what is not as there
 	byFunc      map[string][]*Fact
 	bySyscall   map[string][]*Fact // facts of sys_X, by X
 }
@@ -48,6 +49,7 @@ func (m *Model) clone() *Model {
 		byLockdep:   maps.Clone(m.byLockdep),
 		byPrimitive: maps.Clone(m.byPrimitive),
 		prefixes:    slices.Clone(m.prefixes),
+		tables:      m.tables,
 		byFunc:      maps.Clone(m.byFunc),
 		bySyscall:   maps.Clone(m.bySyscall),
 	}
@@ -76,15 +78,23 @@ func (m *Model) addFact(f *Fact) {
 	m.facts = append(m.facts, f)
 	// Clip: a clone shares the slices of its original and must not write to
 	// their spare room.
-	m.byFunc[f.Func] = append(slices.Clip(m.byFunc[f.Func]), f)
+	m.byFunc[f.Func] = append(slices.Clip(m.about(f.Func)), f)
 	if name, ok := strings.CutPrefix(f.Func, "sys_"); ok {
 		m.bySyscall[name] = append(slices.Clip(m.bySyscall[name]), f)
 	}
 }
 
+// about returns the facts about the function of exactly that name.
+func (m *Model) about(fn string) []*Fact {
+	if facts, ok := m.byFunc[fn]; ok || !m.tables {
+		return facts
+	}
+	return tableAbout(fn)
+}
+
 // duplicate returns a fact that says the same as f for a common version.
 func (m *Model) duplicate(f *Fact) *Fact {
-	for _, o := range m.byFunc[f.Func] {
+	for _, o := range m.about(f.Func) {
 		if o.Verb == f.Verb && o.Class == f.Class && o.Mode == f.Mode && o.Instance == f.Instance && o.Maybe == f.Maybe &&
 			slices.Equal(o.While, f.While) && slices.Equal(o.Unless, f.Unless) && slices.Equal(o.From, f.From) &&
 			slices.Equal(o.NotFrom, f.NotFrom) && slices.Equal(o.On, f.On) &&
@@ -128,7 +138,7 @@ func (m *Model) Primitive(fn string) *Primitive {
 // result. It takes no lock and allocates nothing.
 func (m *Model) Lookup(fn string) []*Fact {
 	fn = Fold(fn)
-	if facts, ok := m.byFunc[fn]; ok {
+	if facts := m.about(fn); facts != nil {
 		return facts
 	}
 	if name, ok := syscallName(fn); ok {
@@ -137,13 +147,13 @@ func (m *Model) Lookup(fn string) []*Fact {
 		}
 	}
 	if rest, ok := strings.CutPrefix(fn, "compat_"); ok {
-		if facts, ok := m.byFunc[rest]; ok {
+		if facts := m.about(rest); facts != nil {
 			return facts
 		}
 	}
 	// The kernel names the inner part of f as __f, but a primitive is none.
 	if rest, ok := strings.CutPrefix(fn, "__"); ok && m.Primitive(fn) == nil {
-		return m.byFunc[rest]
+		return m.about(rest)
 	}
 	return nil
 }
