@@ -98,6 +98,8 @@ func run(args []string, stdout, stderr io.Writer) error {
 		defer cleanUp(b.dir)()
 	} else if b.dir, err = filepath.Abs(b.dir); err != nil {
 		return err
+	} else if err := os.MkdirAll(b.dir, 0o777); err != nil {
+		return err
 	}
 	if b.root, err = filepath.Abs(b.root); err != nil {
 		return err

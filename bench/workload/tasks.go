@@ -95,6 +95,9 @@ func Tasks(w io.Writer, _ *Texts, n int64) (Planted, error) {
 		case i%10 == 3:
 			k = 1
 		}
+		if k > 0 {
+			s.planted.Blocked++
+		}
 		j := r.n(len(shapes[k]))
 		sh := &shapes[k][j]
 		// sched_show_task(), kernel/sched/core.c, 6.1

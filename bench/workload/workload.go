@@ -20,6 +20,8 @@ type Planted struct {
 
 	OOM, Kill, Reap, HungTask, TaskDump, FtraceEvent int
 
+	Blocked int // tasks that wait for a lock or hold one, of Tasks
+
 	// Reports are the planted OOM and hung-task reports of Noise, in order.
 	// Other texts hold too many to list.
 	Reports []Report
