@@ -132,7 +132,7 @@ func (inc *Incident) resolvedLevel() Level {
 			return Likely
 		}
 	}
-	if len(inc.Victims()) == 0 {
+	if len(inc.Victims()) == 0 || slices.ContainsFunc(inc.Episodes, func(e *waitgraph.Episode) bool { return e.Folded.Weak > 0 }) {
 		return Likely
 	}
 	return Confirmed

@@ -52,7 +52,7 @@ var oomStorm = &Detector{
 				continue
 			}
 			n := len(times)
-			f := Found{Verdict: "oom_storm", Confidence: Confirmed, Cycle: -1, Evidence: refs[:min(n, 10)]}
+			f := Found{Verdict: "oom_storm", Confidence: Confirmed, Cycle: -1, Evidence: refs[:min(len(refs), 10)]}
 			f.Summary = fmt.Sprintf("%d OOM kills in %s within %.0f s", n, groupName(e), times[n-1]-times[0])
 			out = append(out, f)
 		}

@@ -6,27 +6,39 @@ import (
 	"github.com/oomtrace/oomtrace/parse"
 )
 
-// A boot with more OOM reports than this shows only some of them.
+// limits are how much of a boot's OOM reports is shown.
+type limits struct {
+	above int // reports of a boot that shows all of them
+	whole int // reports of an input that are never packed
+
+	// Of a group that is folded stay, besides what choose finds worth it:
+	first  int // the first reports
+	last   int // the last ones
+	open   int // the first and as many last ones whose victims are not known to have ended
+	stacks int // the first with each call trace, up to so many
+	alive  int // the last report of each invoker that may still be in its charge, up to so many
+
+	// Groups that are alike are folded where there are more than groups.
+	groups      int
+	firstGroups int // that stay
+	lastGroups  int
+}
+
+// defaultFoldAbove is how many OOM reports of a boot are shown before any are
+// folded.
 const defaultFoldAbove = 256
 
-// Of a group that is folded stay, besides what choose finds worth it:
-const (
-	keepFirst = 16 // the first reports
-	keepLast  = 4  // the last ones
-	keepOpen  = 64 // the first and as many last ones whose victims are not known to have ended
-	keepStack = 64 // the first with each stack, up to so many
-	keepAlive = 64 // the last report of each invoker that may still be in its charge
-)
+// alikeReports is how many reports a group has at most that can be alike to
+// another: one with more is a story of its own.
+const alikeReports = 4
 
-// Groups that are alike are folded where there are more than maxGroups; the
-// first and the last ones stay.
-const (
-	maxGroups  = 512
-	firstGroup = 256
-	lastGroup  = 64
-	// A group with more reports than these is a story of its own.
-	alikeReports = 4
-)
+func limitsOf(above int) limits {
+	if above == 0 {
+		above = defaultFoldAbove
+	}
+	part := func(n int) int { return max(1, above/n) }
+	return limits{above: above, whole: 16 * above, first: part(16), last: min(lastWhole, part(64)), open: part(4), stacks: 64, alive: 64, groups: 2 * above, firstGroups: above, lastGroups: part(4)}
+}
 
 // Folded stands for OOM reports of one boot that are alike and of whose tasks
 // nothing else is seen. They are counted instead of kept.
@@ -39,7 +51,7 @@ const (
 //   - each victim is known to have ended: the oom_reaper freed its memory, or the
 //     OOM killer chose another victim in the group later, which it does only once
 //     the last one is gone (select_bad_process, 2.6.34..7.1); of more than
-//     2*keepOpen whose end is not known those in between are folded as unknown;
+//     128 whose end is not known those in between are folded as unknown;
 //   - its invoker cannot still be in the charge: the last whole task table of
 //     the group does not list it, or it invoked a later report;
 //   - it is none of the group's first, last or worst reports (retain says what
@@ -55,6 +67,7 @@ type Folded struct {
 
 	// What became of the victims; NoKillable are reports that found none.
 	Reaped, Exited, Unknown, NoKillable int
+	Weak                                int // of Exited, those that only a sysrq-w lacks
 
 	// Incidents is 0 where the reports are of the same group as Of. Else they
 	// are of so many groups of their own, each alike the one of Of.
@@ -82,6 +95,7 @@ type oomSet struct {
 
 // chooser decides which OOM reports of a boot are kept.
 type chooser struct {
+	limits
 	feeds []*feed
 	picks []pick // of all inputs, in order
 	keep  []bool
@@ -91,15 +105,19 @@ type chooser struct {
 	parent []int32 // 1 + the report that a kill without one belongs to, 0 for none
 	like   []int32 // 1 + the set that a set is folded into, 0 for none; nil if no set is
 
+	// So many reports stand in front of the last whole sysrq-t and sysrq-w.
+	dumpT, dumpW int
+
 	mentioned map[int]bool // pids of which other records tell
 	waiting   map[int]bool // those of them that are seen in memory cgroup code
 }
 
 // choose returns what becomes of the OOM reports of a boot, by stream: the
-// events of those that are kept, and what the others come to.
-func (c *Collector) choose(streams []*stream) (kept [][]parse.Event, folded []*Folded) {
+// events of those that are kept, what the others come to, and whom they killed
+// of the invokers of the former.
+func (c *Collector) choose(streams []*stream) (kept [][]parse.Event, folded []*Folded, killed map[int]bool) {
 	kept = make([][]parse.Event, len(streams))
-	ch := &chooser{feeds: c.feeds}
+	ch := &chooser{limits: limitsOf(c.FoldAbove), feeds: c.feeds}
 	var of []int // the stream of each pick
 	order := make([]int, len(streams))
 	for i := range order {
@@ -115,24 +133,31 @@ func (c *Collector) choose(streams []*stream) (kept [][]parse.Event, folded []*F
 		return 1
 	})
 	for _, i := range order {
+		from := len(ch.picks)
 		ch.picks = append(ch.picks, streams[i].reports...)
 		for range streams[i].reports {
 			of = append(of, i)
 		}
-	}
-	above := c.FoldAbove
-	if above == 0 {
-		above = defaultFoldAbove
+		for _, e := range streams[i].events {
+			if d, ok := e.(*parse.Dump); ok && d.Complete {
+				n := from + ch.inFront(ch.picks[from:], d)
+				if d.Action == 't' {
+					ch.dumpT = max(ch.dumpT, n)
+				} else {
+					ch.dumpW = max(ch.dumpW, n)
+				}
+			}
+		}
 	}
 	ch.keep = make([]bool, len(ch.picks))
-	if len(ch.picks) <= above {
+	if len(ch.picks) <= ch.above {
 		for i := range ch.keep {
 			ch.keep[i] = true
 		}
 	} else {
 		ch.run(streams)
 	}
-	made := map[int]parse.Event{} // the first event of each kept pick
+	made := map[int]parse.Event{} // the first event of each report that is kept
 	for i, p := range ch.picks {
 		if !ch.keep[i] {
 			continue
@@ -142,10 +167,54 @@ func (c *Collector) choose(streams []*stream) (kept [][]parse.Event, folded []*F
 		made[i] = events[0]
 		kept[of[i]] = append(kept[of[i]], events...)
 	}
-	if len(ch.picks) > above {
-		folded = ch.fold(made)
+	if len(ch.picks) <= ch.above {
+		return kept, nil, nil
 	}
-	return kept, folded
+	invokers := map[int32]bool{}
+	for i := range ch.picks {
+		if _, r := ch.report(i); ch.keep[i] && r.invoker >= 0 {
+			invokers[r.invoker] = true
+		}
+	}
+	killed = map[int]bool{}
+	seen := map[int32]bool{}
+	for i, p := range ch.picks {
+		s, r := ch.report(i)
+		for j := range int(r.kills) {
+			if pid := s.kills.at(int(r.kill) + j).pid; !ch.keep[i] && invokers[pid] {
+				killed[int(pid)] = true
+			}
+		}
+		if invokers[r.invoker] && !seen[r.invoker] {
+			seen[r.invoker] = true
+			if !ch.keep[i] {
+				kept[of[i]] = append(kept[of[i]], &firstSight{parse.Meta{Span: parse.Span{Input: int(p.input), First: int(r.first)}}, int(r.invoker), s.heads.list[r.head].comm})
+			}
+		}
+	}
+	return kept, ch.fold(made), killed
+}
+
+// firstSight stands for the first report that a task invoked, where that one is
+// folded and a later one is not: tasks are in the order of the log.
+type firstSight struct {
+	parse.Meta
+	pid  int
+	comm string
+}
+
+// inFront counts the reports of a stream that stand in front of an event.
+func (ch *chooser) inFront(picks []pick, e parse.Event) int {
+	n, _ := slices.BinarySearchFunc(picks, e, func(p pick, e parse.Event) int {
+		if in := e.Head().Span.Input; int(p.input) != in {
+			return int(p.input) - in
+		}
+		if ch.feeds[p.input].ooms.before(int(p.n), e) {
+			return -1
+		}
+		return 1
+	})
+	return n
 }
 
 func (ch *chooser) report(i int) (*reportStore, *oomReport) {
@@ -161,12 +230,46 @@ func (ch *chooser) run(streams []*stream) {
 	for _, set := range ch.sets {
 		ch.choose(set)
 	}
-	if len(ch.sets) > maxGroups {
+	if len(ch.sets) > ch.groups {
 		ch.alike()
 	}
+	ch.victims()
 	for i, p := range ch.parent {
 		if ch.keep[i] && p > 0 {
 			ch.keep[p-1] = true
+		}
+	}
+	for at := range ch.like { // these brought some back
+		if slices.ContainsFunc(ch.sets[at].picks, func(i int32) bool { return ch.keep[i] }) {
+			ch.like[at] = 0
+		}
+	}
+}
+
+// victims keeps the last reports that a victim of a kept one invoked: they may
+// be the only stacks of it.
+func (ch *chooser) victims() {
+	of := map[int32]bool{}
+	for i := range ch.picks {
+		s, r := ch.report(i)
+		for j := range int(r.kills) {
+			if ch.keep[i] {
+				of[s.kills.at(int(r.kill)+j).pid] = true
+			}
+		}
+	}
+	seen := map[int32]bool{}
+	for i := range slices.Backward(ch.picks) {
+		s, r := ch.report(i)
+		if r.invoker < 0 || !of[r.invoker] || ch.of[i] < 0 {
+			continue
+		}
+		clean := !s.heads.list[r.head].mixed
+		if clean || !seen[r.invoker] {
+			ch.keep[i], seen[r.invoker] = true, true
+		}
+		if clean { // see Task.Present
+			delete(of, r.invoker)
 		}
 	}
 }
@@ -307,12 +410,15 @@ type fate uint8
 const (
 	fateUnknown fate = iota
 	fateReaped
-	fateExited // the OOM killer chose another one in the group later
+	fateExited // the OOM killer chose another one in the group later, or a table or dump of all tasks lacks it
+	fateWeak   // a dump of the blocked tasks lacks it
 	fateAgain  // the same pid is killed again later
 )
 
-// fates tells of each kill of a set, the last one first.
+// fates tells of each kill of a set, the last one first. It goes by what
+// waitgraph goes by: see leftBy there.
 func (ch *chooser) fates(set *oomSet, tell func(i int, k *oomKill, f fate)) {
+	table, listed := ch.lastTable(set)
 	var later [2]int32 // two pids that later reports killed
 	n := 0
 	for _, i := range slices.Backward(set.picks) {
@@ -321,12 +427,16 @@ func (ch *chooser) fates(set *oomSet, tell func(i int, k *oomKill, f fate)) {
 			k := s.kills.at(int(r.kill) + j)
 			f := fateUnknown
 			switch {
+			case n == 1 && later[0] == k.pid:
+				f = fateAgain
 			case k.reaped != 0:
 				f = fateReaped
-			case n > 1 || n == 1 && later[0] != k.pid:
+			case i < table && !listed[int(k.pid)], int(i) < ch.dumpT:
 				f = fateExited
-			case n == 1:
-				f = fateAgain
+			case int(i) < ch.dumpW:
+				f = fateWeak
+			case n > 0:
+				f = fateExited
 			}
 			tell(int(i), k, f)
 		}
@@ -339,30 +449,39 @@ func (ch *chooser) fates(set *oomSet, tell func(i int, k *oomKill, f fate)) {
 	}
 }
 
+// lastTable is the last report of a set with a whole task table, -1 if there is
+// none, and who stands in it.
+func (ch *chooser) lastTable(set *oomSet) (at int32, listed map[int]bool) {
+	for _, i := range slices.Backward(set.picks) {
+		if s, r := ch.report(int(i)); r.flags&wholeTable != 0 {
+			listed = map[int]bool{}
+			s.rows(r, func(pid, tgid int) { listed[pid], listed[tgid] = true, true })
+			return i, listed
+		}
+	}
+	return -1, nil
+}
+
 // choose marks the reports of a set that stay.
 func (ch *chooser) choose(set *oomSet) {
 	keep := func(i int32) { ch.keep[i] = true }
 	n := len(set.picks)
-	for _, i := range set.picks[:min(n, keepFirst)] {
+	for _, i := range set.picks[:min(n, ch.first)] {
 		keep(i)
 	}
-	for _, i := range set.picks[max(0, n-keepLast):] {
+	for _, i := range set.picks[max(0, n-ch.last):] {
 		keep(i)
 	}
 	worst, score := int32(-1), int64(-1)
 	stacks := map[[2]int32]bool{}
-	var table int32 = -1 // the last whole one
 	for _, i := range set.picks {
 		s, r := ch.report(int(i))
 		if g := s.retained[r.group]; g != nil && g.worst == int(ch.picks[i].n) && g.score > score {
 			worst, score = i, g.score
 		}
-		if k := [2]int32{ch.picks[i].input, r.stack}; len(stacks) < keepStack && !stacks[k] {
+		if k := [2]int32{ch.picks[i].input, r.stack}; len(stacks) < ch.stacks && !stacks[k] {
 			stacks[k] = true
 			keep(i)
-		}
-		if r.flags&wholeTable != 0 {
-			table = i
 		}
 		if len(ch.mentioned) > 0 && ch.matters(s, r) {
 			set.need = true
@@ -372,11 +491,12 @@ func (ch *chooser) choose(set *oomSet) {
 	if worst >= 0 {
 		keep(worst)
 	}
+	table, listed := ch.lastTable(set)
 	if table >= 0 {
 		keep(table)
 	}
 	ch.open(set)
-	ch.alive(set, table)
+	ch.alive(set, table, listed)
 	if len(ch.waiting) > 0 {
 		ch.listed(set)
 	}
@@ -412,34 +532,40 @@ func (ch *chooser) open(set *oomSet) {
 		}
 	})
 	for k, i := range open {
-		if k < keepOpen || k >= len(open)-keepOpen {
+		if k < ch.limits.open || k >= len(open)-ch.limits.open {
 			ch.keep[i] = true
 		}
 	}
 }
 
-// alive keeps the last report of each invoker that may still sit in its charge
+// alive keeps the last reports of each invoker that may still sit in its charge
 // (2.6.34..3.11): one that the group's last whole table lists, or, after it or
 // without one, any.
-func (ch *chooser) alive(set *oomSet, table int32) {
-	var listed map[int]bool
-	if table >= 0 {
-		listed = map[int]bool{}
-		s, r := ch.report(int(table))
-		s.rows(r, func(pid, tgid int) { listed[pid], listed[tgid] = true, true })
-	}
-	seen := map[int32]bool{}
+func (ch *chooser) alive(set *oomSet, table int32, listed map[int]bool) {
+	seen, clean := map[int32]bool{}, map[int32]bool{}
 	for _, i := range slices.Backward(set.picks) {
-		_, r := ch.report(int(i))
-		if len(seen) == keepAlive {
+		s, r := ch.report(int(i))
+		if len(clean) == ch.limits.alive {
 			break
 		}
-		if r.invoker < 0 || seen[r.invoker] || i <= table && !listed[int(r.invoker)] {
+		if r.invoker < 0 || clean[r.invoker] || !ch.trapped(i) || i <= table && !listed[int(r.invoker)] {
+			continue
+		}
+		if mixed := s.heads.list[r.head].mixed; !mixed {
+			clean[r.invoker] = true // see Task.Present
+		} else if seen[r.invoker] {
 			continue
 		}
 		seen[r.invoker] = true
 		ch.keep[i] = true
 	}
+}
+
+// trapped reports whether the call trace of a report shows a charge that may
+// last.
+func (ch *chooser) trapped(i int32) bool {
+	_, r := ch.report(int(i))
+	return r.stack >= 0 && ch.feeds[ch.picks[i].input].stacks.list[r.stack].trap
 }
 
 // listed keeps for each task that is seen in memory cgroup code a report whose
@@ -463,14 +589,16 @@ func (ch *chooser) listed(set *oomSet) {
 
 // class is what sets have in common that are alike.
 type class struct {
+	scope   string
 	count   int
 	reports [alikeReports]struct{ input, head, stack, kill int32 }
 	unknown int
+	weak    bool
 }
 
 func (ch *chooser) class(set *oomSet) (class, bool) {
-	c := class{count: len(set.picks)}
-	if c.count > alikeReports || set.need {
+	c := class{scope: set.scope, count: len(set.picks)}
+	if c.count > alikeReports || set.need || slices.ContainsFunc(set.picks, ch.trapped) {
 		return c, false
 	}
 	for k, i := range set.picks {
@@ -485,6 +613,7 @@ func (ch *chooser) class(set *oomSet) (class, bool) {
 		if f == fateUnknown {
 			c.unknown++
 		}
+		c.weak = c.weak || f == fateWeak
 	})
 	return c, true
 }
@@ -503,7 +632,7 @@ func (ch *chooser) alike() {
 			first[c] = int32(at)
 			continue
 		}
-		if at < firstGroup || at >= len(ch.sets)-lastGroup {
+		if at < ch.firstGroups || at >= len(ch.sets)-ch.lastGroups {
 			continue
 		}
 		ch.like[at] = rep + 1
@@ -582,6 +711,9 @@ func (ch *chooser) count(f *Folded, set *oomSet, moments bool) {
 			f.Reaped++
 		case x == fateExited:
 			f.Exited++
+		case x == fateWeak:
+			f.Exited++
+			f.Weak++
 		case x == fateUnknown:
 			f.Unknown++
 		}

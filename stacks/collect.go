@@ -16,7 +16,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // same time, once Origin was called for each.
 type Collector struct {
 	// FoldAbove is how many OOM reports of a boot are kept before those that are
-	// alike are folded (see Folded), 256 if it is 0.
+	// alike are folded (see Folded), 256 if it is 0. It is set before all else.
 	FoldAbove int
 
 	feeds []*feed // by input
@@ -43,7 +43,7 @@ func (c *Collector) Origin(input int, o Origin) { c.feed(input).origin = o }
 
 func (c *Collector) feed(input int) *feed {
 	for len(c.feeds) <= input {
-		c.feeds = append(c.feeds, &feed{})
+		c.feeds = append(c.feeds, &feed{ooms: reportStore{limits: limitsOf(c.FoldAbove)}})
 	}
 	return c.feeds[input]
 }
@@ -130,7 +130,7 @@ func rank(e parse.Event) int {
 	switch e.(type) {
 	case *parse.Boot, *parse.Dump:
 		return 0
-	case *parse.HungTask, *parse.OOM:
+	case *parse.HungTask, *parse.OOM, *firstSight:
 		return 1
 	}
 	return 2
@@ -226,8 +226,8 @@ func (c *Collector) joinHost(host string, streams []*stream) []*Snapshot {
 				boot = append(boot, list[len(list)-k])
 			}
 		}
-		reports, folded := c.choose(boot)
-		snap.Folded = folded
+		var reports [][]parse.Event
+		reports, snap.Folded, snap.killed = c.choose(boot)
 		for i, s := range boot {
 			events := s.events
 			if len(reports[i]) > 0 {
@@ -306,6 +306,8 @@ func (s *Snapshot) add(e parse.Event) {
 		s.Cgroups = append(s.Cgroups, e)
 	case *Trace:
 		s.Traces = append(s.Traces, e)
+	case *firstSight:
+		s.task(e.pid, true, "").setComm(e.comm)
 	}
 }
 

@@ -16,7 +16,13 @@ type Stack struct {
 	next   *Stack // with the same hash
 	number int32
 	memcg  bool // shows memory cgroup code
+	trap   bool // shows a charge that may keep its task until its OOM is over
 }
+
+// trapFuncs are what a charge of 2.6.34..3.11 shows, which sits out its OOM with
+// all locks held: waitgraph tells whether it does.
+var trapFuncs = []string{"mem_cgroup_handle_oom", "__mem_cgroup_try_charge", "mem_cgroup_do_charge", "mem_cgroup_charge_common", "mem_cgroup_newpage_charge", "mem_cgroup_cache_charge",
+	"mem_cgroup_try_charge_swapin"}
 
 // interner keeps each distinct call trace of an input once: what a thousand
 // tasks print is the same hundred stacks.
@@ -54,7 +60,11 @@ func (in *interner) share(t *parse.Trace) {
 	s.Own = ownFrames(s.Frames)
 	s.number = int32(len(in.list))
 	in.list = append(in.list, s)
-	s.memcg = slices.ContainsFunc(s.Frames, func(f parse.Frame) bool { return strings.Contains(f.Func, "mem_cgroup") })
+	for i := range s.Frames {
+		fn := s.Frames[i].Func
+		s.memcg = s.memcg || strings.Contains(fn, "mem_cgroup")
+		s.trap = s.trap || slices.ContainsFunc(trapFuncs, func(name string) bool { return strings.HasPrefix(fn, name) })
+	}
 	in.byHash[sum], in.byFrame[&s.Frames[0]] = s, s
 }
 

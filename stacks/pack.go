@@ -78,6 +78,8 @@ type wholeReport struct {
 
 // reportStore has the OOM reports of one input in the order in which they ended.
 type reportStore struct {
+	limits limits
+
 	reports chunks[oomReport]
 	kills   chunks[oomKill]
 	bytes   arena
@@ -111,12 +113,10 @@ type recentKill struct {
 	anon, shmem  int64
 }
 
-// How many reports of a group stay whole.
+// How many reports of a group stay whole, besides the first ones.
 const (
-	firstWhole  = 16 // the first ones
-	lastWhole   = 4  // the last ones
-	maxRetained = 256
-	allWhole    = 256  // of an input
+	lastWhole   = 4    // the last ones
+	maxRetained = 256  // groups
 	maxRecent   = 4096 // kills that a reaper's line is looked for
 )
 
@@ -523,11 +523,11 @@ func (s *reportStore) retain(n int, group uint32, w *wholeReport, kills []*parse
 	i := g.count % lastWhole
 	out := g.last[i]
 	g.last[i] = n
-	if g.count++; g.count <= firstWhole && group != math.MaxUint32-1 {
+	if g.count++; g.count <= s.limits.first && group != math.MaxUint32-1 {
 		g.first = n
 	}
 	for _, x := range [...]int{out, old} {
-		if x >= allWhole && x > g.first && x != g.worst && !slices.Contains(g.last[:], x) {
+		if x >= s.limits.whole && x > g.first && x != g.worst && !slices.Contains(g.last[:], x) {
 			delete(s.whole, x)
 		}
 	}

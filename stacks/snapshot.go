@@ -66,6 +66,8 @@ type Snapshot struct {
 	hung  map[int][]*parse.HungTask // likewise
 	tgids map[int][]*Task           // threads of a process
 	dumps map[dumpKey]*parse.Dump
+
+	killed map[int]bool // see KilledInFold
 }
 
 // Order returns where an event stands.
@@ -108,6 +110,10 @@ type dumpKey struct{ input, id int }
 
 // Dump returns a sysrq dump of an input by its number, nil for 0.
 func (s *Snapshot) Dump(input, id int) *parse.Dump { return s.dumps[dumpKey{input, id}] }
+
+// KilledInFold reports whether a task that invoked one of OOMs is the victim of
+// an OOM report that is folded.
+func (s *Snapshot) KilledInFold(t *Task) bool { return t.HasPid && s.killed[t.Pid] }
 
 // Name returns the task with that thread id and makes it if the logs never
 // show it: the user can name a handler or daemon that sits in no stack.

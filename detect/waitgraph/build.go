@@ -224,7 +224,9 @@ func (b *builder) sawTrap(t *stacks.Task) bool {
 	})
 }
 
-func (b *builder) isVictim(t *stacks.Task) bool { return len(b.victimsOf[t]) > 0 }
+func (b *builder) isVictim(t *stacks.Task) bool {
+	return len(b.victimsOf[t]) > 0 || b.Snap.KilledInFold(t)
+}
 
 // killed reports whether the task is a victim and the sighting is of the time
 // after its kill.
