@@ -18,7 +18,7 @@ type Model struct {
 	byLockdep   map[string]lockdepEntryOf
 	byPrimitive map[string]*Primitive
 	prefixes    []*Primitive // those whose name ends in *
-	tables      bool // the facts of tables.go belong to it; byFunc has what is not as there
+	tables      bool         // the facts of tables.go belong to it; byFunc has what is not as there
 	byFunc      map[string][]*Fact
 	bySyscall   map[string][]*Fact // facts of sys_X, by X
 }
