@@ -13,7 +13,14 @@ const hungLimit = 10
 // caveats tell what the log cannot show: reports that khungtaskd no longer
 // prints, lock lists that lockdep no longer has.
 func (inc *Incident) caveats() []string {
-	var out []string
+	if inc.boot.caveats == nil {
+		inc.boot.caveats = inc.findCaveats()
+	}
+	return inc.boot.caveats
+}
+
+func (inc *Incident) findCaveats() []string {
+	out := []string{}
 	suppressed, off := 0, 0
 	for _, n := range inc.Snap.Notes {
 		switch {

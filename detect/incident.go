@@ -33,9 +33,17 @@ type Incident struct {
 
 	reports []*parse.OOM
 	victims []*waitgraph.Victim
+	boot    *bootFacts
 	killed  map[*stacks.Task]bool    // threads of victims
 	cycled  map[*waitgraph.Node]bool // on a cycle
 	texts   map[string]*string       // see text
+}
+
+// bootFacts are what all incidents of a boot have in common, found once.
+type bootFacts struct {
+	caveats []string
+	panics  []*parse.Note // that vm.panic_on_oom caused; see panicNotes
+	known   bool
 }
 
 // pastWait is a task in an OOM wait that is over.
@@ -48,9 +56,10 @@ type pastWait struct {
 // for the caller to fill in: stacks.Texts has it.
 func Run(g *waitgraph.Graph) []report.Incident {
 	era := eraOf(g)
+	boot := &bootFacts{}
 	var out []report.Incident
 	for _, inc := range incidents(g) {
-		inc.Era = era
+		inc.Era, inc.boot = era, boot
 		out = append(out, inc.report())
 	}
 	return out

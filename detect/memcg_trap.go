@@ -174,12 +174,8 @@ func (inc *Incident) victimText(t *stacks.Task, exit *waitgraph.Edge) string {
 }
 
 func (inc *Incident) looping(t *stacks.Task) bool {
-	for _, tr := range inc.Graph.Trapped() {
-		if tr.View.Task == t {
-			return tr.Looping
-		}
-	}
-	return false
+	tr := inc.Graph.TrappedTask(t)
+	return tr != nil && tr.Looping
 }
 
 // victimLevel: the trap takes a victim that is seen waiting after the kill,
@@ -231,12 +227,7 @@ func (inc *Incident) endedTraps() []Found {
 				continue
 			}
 			charger := inc.Snap.Task(o.InvokerPid)
-			var at *stacks.Sighting
-			for _, s := range charger.Sightings {
-				if s.Report == o {
-					at = s
-				}
-			}
+			at := inc.Snap.Sighting(o)
 			if at == nil || inc.Graph.Charge(at).Kind != waitgraph.ChargeTrap {
 				continue
 			}

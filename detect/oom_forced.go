@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/oomtrace/oomtrace/detect/waitgraph"
+	"github.com/oomtrace/oomtrace/parse"
 )
 
 var oomByHand = &Detector{
@@ -53,11 +54,9 @@ var oomPanic = &Detector{
 	Run: func(d *Detector, inc *Incident) []Found {
 		var refs []waitgraph.Ref
 		text := ""
-		for _, n := range inc.Snap.Notes {
-			if n.Kind == "panic_on_oom" {
-				refs = append(refs, waitgraph.Ref{Input: n.Span.Input, Line: n.Span.First})
-				text = n.Text
-			}
+		for _, n := range inc.panicNotes() {
+			refs = append(refs, waitgraph.Ref{Input: n.Span.Input, Line: n.Span.First})
+			text = n.Text
 		}
 		if len(refs) == 0 || len(inc.Reports()) == 0 {
 			return nil
@@ -65,4 +64,17 @@ var oomPanic = &Detector{
 		return []Found{{Verdict: "none", Confidence: Confirmed, Cycle: -1, Evidence: refs, Collect: []string{},
 			Summary: "the kernel panicked on this OOM instead of killing: " + text}}
 	},
+}
+
+func (inc *Incident) panicNotes() []*parse.Note {
+	b := inc.boot
+	if !b.known {
+		b.known = true
+		for _, n := range inc.Snap.Notes {
+			if n.Kind == "panic_on_oom" {
+				b.panics = append(b.panics, n)
+			}
+		}
+	}
+	return b.panics
 }

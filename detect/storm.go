@@ -4,13 +4,7 @@ import (
 	"fmt"
 
 	"github.com/oomtrace/oomtrace/detect/waitgraph"
-)
-
-// stormKills within stormSeconds is what no group does that merely lost one
-// large task: each kill was followed by the next one.
-const (
-	stormKills   = 5
-	stormSeconds = 600
+	"github.com/oomtrace/oomtrace/stacks"
 )
 
 var oomStorm = &Detector{
@@ -18,7 +12,7 @@ var oomStorm = &Detector{
 	Title: "the same memcg runs out of memory again and again",
 	Means: "The group is killed, restarted or refilled, and killed again: a restart loop, a limit below the working set, or memory that no kill frees (tmpfs, kernel memory) so " +
 		"that one task after another dies.",
-	Proof:    fmt.Sprintf("At least %d kills in one group within %d s.", stormKills, stormSeconds),
+	Proof:    fmt.Sprintf("At least %d kills in one group within %d s.", stacks.StormKills, stacks.StormSeconds),
 	Quiet:    "A few kills, kills of different groups, and memory.oom.group, where one report kills a whole group at once.",
 	Versions: "all",
 	Fixes:    []Fix{fixMargin},
@@ -48,7 +42,7 @@ var oomStorm = &Detector{
 			for _, m := range folded {
 				times = append(times, m.Boot)
 			}
-			if e.Scope != "memcg" || !dense(times) {
+			if e.Scope != "memcg" || !stacks.Storm(times) {
 				continue
 			}
 			n := len(times)
@@ -58,15 +52,4 @@ var oomStorm = &Detector{
 		}
 		return out
 	},
-}
-
-// dense reports whether some stormKills consecutive times lie within
-// stormSeconds.
-func dense(times []float64) bool {
-	for i := stormKills - 1; i < len(times); i++ {
-		if d := times[i] - times[i-stormKills+1]; d >= 0 && d <= stormSeconds {
-			return true
-		}
-	}
-	return false
 }

@@ -41,12 +41,8 @@ func (inc *Incident) synchronizePath() report.SyncPath {
 	}
 	// An invoker whose report names no pid is no task of the graph's nodes.
 	for _, o := range inc.Reports() {
-		for _, t := range inc.Snap.Tasks {
-			for _, s := range t.Sightings {
-				if s.Report == o {
-					take(s)
-				}
-			}
+		if s := inc.Snap.Sighting(o); s != nil {
+			take(s)
 		}
 	}
 	out := report.SyncPath{Status: "unknown", Evidence: []report.Ref{}}

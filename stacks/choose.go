@@ -28,9 +28,27 @@ type limits struct {
 // folded.
 const defaultFoldAbove = 256
 
-// alikeReports is how many reports a group has at most that can be alike to
-// another: one with more is a story of its own.
+// alikeReports is how many kinds of reports a group has at most that can be alike
+// to another: one with more is a story of its own.
 const alikeReports = 4
+
+// StormKills within StormSeconds is what no group does that merely lost one
+// large task: each kill was followed by the next one.
+const (
+	StormKills   = 5
+	StormSeconds = 600
+)
+
+// Storm reports whether some StormKills consecutive times lie within
+// StormSeconds.
+func Storm(times []float64) bool {
+	for i := StormKills - 1; i < len(times); i++ {
+		if d := times[i] - times[i-StormKills+1]; d >= 0 && d <= StormSeconds {
+			return true
+		}
+	}
+	return false
+}
 
 func limitsOf(above int) limits {
 	if above == 0 {
@@ -589,30 +607,44 @@ func (ch *chooser) listed(set *oomSet) {
 
 // class is what sets have in common that are alike.
 type class struct {
-	scope   string
-	count   int
-	reports [alikeReports]struct{ input, head, stack, kill int32 }
-	unknown int
-	weak    bool
+	scope         string
+	count         int // of the reports, up to alikeReports + 1
+	kinds         [alikeReports]kind
+	storm         bool
+	unknown, weak bool // some victims' fates
 }
 
+// kind is what reports have in common that are alike.
+type kind struct{ input, head, stack, kill int32 }
+
 func (ch *chooser) class(set *oomSet) (class, bool) {
-	c := class{scope: set.scope, count: len(set.picks)}
-	if c.count > alikeReports || set.need || slices.ContainsFunc(set.picks, ch.trapped) {
+	c := class{scope: set.scope, count: min(len(set.picks), alikeReports+1)}
+	if set.need {
 		return c, false
 	}
-	for k, i := range set.picks {
+	kinds := 0
+	var times []float64
+	for _, i := range set.picks {
 		s, r := ch.report(int(i))
-		x := &c.reports[k]
-		x.input, x.head, x.stack, x.kill = ch.picks[i].input, int32(r.head), r.stack, -1
+		k := kind{ch.picks[i].input, int32(r.head) + 1, r.stack, -1}
 		if r.kills > 0 {
-			x.kill = int32(s.kills.at(int(r.kill)).head)
+			k.kill = int32(s.kills.at(int(r.kill)).head)
+			if r.flags&(hasBoot|noReport) == hasBoot && len(set.picks) >= StormKills {
+				times = append(times, float64(r.boot)/1e6)
+			}
 		}
+		if slices.Contains(c.kinds[:kinds], k) {
+			continue
+		}
+		if kinds == alikeReports || ch.trapped(i) {
+			return c, false
+		}
+		c.kinds[kinds] = k
+		kinds++
 	}
+	c.storm = Storm(times)
 	ch.fates(set, func(_ int, _ *oomKill, f fate) {
-		if f == fateUnknown {
-			c.unknown++
-		}
+		c.unknown = c.unknown || f == fateUnknown
 		c.weak = c.weak || f == fateWeak
 	})
 	return c, true

@@ -219,7 +219,7 @@ func (c *Collector) joinHost(host string, streams []*stream) []*Snapshot {
 	for k := most; k > 0; k-- { // k-th boot from the end
 		snap := &Snapshot{Host: host, feeds: c.feeds, untimed: map[int]bool{}, byPid: map[int]*Task{}, traced: map[int]*Trace{},
 			seenOOM: map[record]int{}, seenKill: map[record]int{},
-			reaps: map[int][]*parse.Reap{}, hung: map[int][]*parse.HungTask{}, tgids: map[int][]*Task{}, dumps: map[dumpKey]*parse.Dump{}}
+			reaps: map[int][]*parse.Reap{}, hung: map[int][]*parse.HungTask{}, tgids: map[int][]*Task{}, dumps: map[dumpKey]*parse.Dump{}, reports: map[*parse.OOM]*Sighting{}}
 		var boot []*stream
 		for _, in := range inputs {
 			if list := perInput[in]; k <= len(list) {
@@ -402,10 +402,12 @@ func (s *Snapshot) addInvoker(e *parse.OOM) {
 	if e.Traced {
 		src = parse.SourceFtrace
 	}
-	t.Sightings = append(t.Sightings, &Sighting{
+	x := &Sighting{
 		Order: s.Order(&e.Meta), Span: e.Span, Stamp: e.Stamp, Source: src, State: 'R', Running: true,
 		Clean: !e.Trace.Mixed, Trace: e.Trace, Stack: s.stack(e.Span.Input, e.Trace), Report: e,
-	})
+	}
+	t.Sightings = append(t.Sightings, x)
+	s.reports[e] = x
 }
 
 func (s *Snapshot) finish() {

@@ -301,6 +301,9 @@ func (s *reportStore) common(r *oomReport, w *wholeReport, m *parse.Meta, stacks
 		h.comm, h.gfp, h.release, h.format, h.order, h.scoreAdj = o.InvokerComm, o.GFPMask, o.Release, o.Format, o.Order, o.ScoreAdj
 		h.hasPid, h.hasOrder, h.hasScoreAdj, h.hasTable, h.noKillable = o.HasPid, o.HasOrder, o.HasScoreAdj, o.HasTable, o.NoKillable
 		g = oomGroup{o.Scope, o.Memcg, o.TaskMemcg}
+		if g.taskMemcg == g.memcg {
+			g.taskMemcg = g.memcg // one copy of a long name
+		}
 		if o.HasPid {
 			r.invoker = int32(o.InvokerPid)
 		}

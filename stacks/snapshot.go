@@ -67,7 +67,8 @@ type Snapshot struct {
 	tgids map[int][]*Task           // threads of a process
 	dumps map[dumpKey]*parse.Dump
 
-	killed map[int]bool // see KilledInFold
+	killed  map[int]bool // see KilledInFold
+	reports map[*parse.OOM]*Sighting
 }
 
 // Order returns where an event stands.
@@ -110,6 +111,15 @@ type dumpKey struct{ input, id int }
 
 // Dump returns a sysrq dump of an input by its number, nil for 0.
 func (s *Snapshot) Dump(input, id int) *parse.Dump { return s.dumps[dumpKey{input, id}] }
+
+// Sighting returns the sighting of the invoker that an OOM report is, nil if it
+// has no call trace.
+func (s *Snapshot) Sighting(o *parse.OOM) *Sighting {
+	if x := s.reports[o]; x != nil && x.Report == o {
+		return x
+	}
+	return nil
+}
 
 // KilledInFold reports whether a task that invoked one of OOMs is the victim of
 // an OOM report that is folded.

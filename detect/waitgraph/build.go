@@ -15,7 +15,6 @@ type builder struct {
 	*Graph
 	opt Options
 
-	trapped map[*stacks.Task]*Trapped
 	starved map[*stacks.Task]bool  // loops in the page allocator during a system-wide OOM
 	blocker map[int]*parse.Blocker // by pid of the waiter, the latest
 	lists   map[int]*parse.Locks   // lockdep list by pid, the latest
@@ -235,6 +234,10 @@ func (b *builder) killed(v *View) bool {
 }
 
 func (b *builder) episodeWith(o *parse.OOM) *Episode { return b.byReport[o] }
+
+// TrappedTask returns what is known of a task that sits in a memcg OOM, nil if it
+// does not.
+func (g *Graph) TrappedTask(t *stacks.Task) *Trapped { return g.trapped[t] }
 
 // Trapped returns the tasks that sit in a memcg OOM, in task order.
 func (g *Graph) Trapped() []*Trapped { return g.trappedList }

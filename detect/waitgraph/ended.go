@@ -40,10 +40,8 @@ func (b *builder) invokerOf(o *parse.OOM) (*stacks.Task, *stacks.Sighting) {
 	if t == nil {
 		return nil, nil
 	}
-	for _, s := range t.Sightings {
-		if s.Report == o {
-			return t, s
-		}
+	if s := b.Snap.Sighting(o); s != nil {
+		return t, s
 	}
 	return nil, nil
 }

@@ -81,6 +81,7 @@ type Graph struct {
 	Edges    []*Edge
 	Cycles   [][]*Node // each a closed walk, first node not repeated
 
+	trapped     map[*stacks.Task]*Trapped
 	trappedList []*Trapped
 
 	dec   decoder
