@@ -404,7 +404,7 @@ func (inc *Incident) stack(t *stacks.Task, s *stacks.Sighting) []report.Frame {
 
 func (inc *Incident) task(t *stacks.Task) report.Task {
 	out := report.Task{ID: t.ID, Comm: inc.text(t.Comm), Label: inc.text(t.Label), Role: inc.role(t), Memcg: inc.text(t.Memcg), Holds: []string{}, Stack: []report.Frame{},
-		Evidence: []report.Ref{}, Sightings: len(t.Sightings)}
+		Evidence: []report.Ref{}, Sightings: len(t.Sightings) + t.Repeated}
 	if t.HasPid {
 		out.Pid = &t.Pid
 	}

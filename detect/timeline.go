@@ -76,9 +76,14 @@ func (inc *Incident) timeline() []report.Event {
 		if t.HungReports == 0 {
 			continue
 		}
-		for i, h := range inc.Snap.HungReports(t.Pid) {
-			if i < maxHung || i+1 == t.HungReports {
-				add(&h.Meta, "hung_task", t, "%s (pid %d) blocked for more than %d s (report %d of %d)", h.Comm, h.Pid, h.Seconds, i+1, t.HungReports)
+		list := inc.Snap.HungReports(t.Pid)
+		for i, h := range list {
+			n := i + 1
+			if n == len(list) {
+				n = t.HungReports
+			}
+			if n <= maxHung || n == t.HungReports {
+				add(&h.Meta, "hung_task", t, "%s (pid %d) blocked for more than %d s (report %d of %d)", h.Comm, h.Pid, h.Seconds, n, t.HungReports)
 			}
 		}
 	}

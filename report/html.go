@@ -416,6 +416,9 @@ func (b *htmlBuilder) facts() {
 	add("Kernel", strings.TrimPrefix(b.kernel(), "kernel "))
 	add("When", b.when())
 	add("Lines", b.span())
+	for i := range b.inc.Folded {
+		add("Counted", b.inc.Folded[i].Text())
+	}
 	add("Signature", clip(b.inc.Signature, 4*maxName))
 }
 

@@ -176,6 +176,10 @@ func (m *markdown) impact(v *view) []mdRaw {
 		}
 	}
 
+	for i := range inc.Folded {
+		add(inc.Folded[i].Text())
+	}
+
 	blocked := 0
 	var longest *Task
 	for i := range inc.Tasks {

@@ -100,6 +100,9 @@ func newRedactor(r *Report) *redactor {
 				red.comm(o.Candidates[k].Comm)
 			}
 		}
+		for j := range inc.Folded {
+			red.memcg(inc.Folded[j].Memcg)
+		}
 		for j := range inc.Tasks {
 			t := &inc.Tasks[j]
 			red.comm(deref(t.Comm))
@@ -241,6 +244,9 @@ func (red *redactor) incident(inc *Incident) {
 	red.text(&inc.Headline)
 	red.text(inc.Resolution)
 	red.text(&inc.SynchronizePath.Reason)
+	for i := range inc.Folded {
+		red.text(inc.Folded[i].Memcg)
+	}
 	for i := range inc.OOMs {
 		o := &inc.OOMs[i]
 		red.text(o.Memcg)

@@ -119,15 +119,22 @@ type Folded struct {
 
 // Text says in one sentence what is folded.
 func (f *Folded) Text() string {
-	what := fmt.Sprintf("%d more OOM reports with %d kills, lines %d to %d, are counted, not listed: %d victims reaped, %d exited", f.Reports, f.Kills, f.FirstLine, f.LastLine, f.Reaped, f.Exited)
+	what := fmt.Sprintf("%d more OOM reports with %d kills", f.Reports, f.Kills)
 	if f.Incidents > 0 {
-		what = fmt.Sprintf("%d equal incidents of other groups are counted, not listed: %d OOM reports with %d kills, lines %d to %d: %d victims reaped, %d exited", f.Incidents, f.Reports, f.Kills, f.FirstLine, f.LastLine, f.Reaped, f.Exited)
+		what = fmt.Sprintf("%d equal incidents of other groups, %d OOM reports with %d kills", f.Incidents, f.Reports, f.Kills)
 	}
-	if f.Unknown > 0 {
-		what += fmt.Sprintf(", %d of which nothing tells", f.Unknown)
-	}
-	if f.NoVictim > 0 {
-		what += fmt.Sprintf("; %d reports found nobody to kill", f.NoVictim)
+	what += fmt.Sprintf(", lines %d to %d, are counted, not listed", f.FirstLine, f.LastLine)
+	sep := ": "
+	for _, x := range []struct {
+		n    int
+		text string
+	}{
+		{f.Reaped, "%d victims reaped"}, {f.Exited, "%d exited"}, {f.Unknown, "%d victims of which nothing tells"}, {f.NoVictim, "%d reports that found nobody to kill"},
+	} {
+		if x.n > 0 {
+			what += sep + fmt.Sprintf(x.text, x.n)
+			sep = ", "
+		}
 	}
 	return what
 }

@@ -267,12 +267,18 @@ func (t *text) ooms(v *view) error {
 	}
 
 	if max := t.limit(maxOOMs); max > 0 && len(v.inc.OOMs) > max {
-		return t.oomTable(v)
-	}
-	for i := range v.inc.OOMs {
-		if err := t.oom(&v.inc.OOMs[i]); err != nil {
+		if err := t.oomTable(v); err != nil {
 			return err
 		}
+	} else {
+		for i := range v.inc.OOMs {
+			if err := t.oom(&v.inc.OOMs[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range v.inc.Folded {
+		t.para("  ", "    ", v.inc.Folded[i].Text())
 	}
 	return nil
 }

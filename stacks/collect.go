@@ -36,7 +36,20 @@ type feed struct {
 	unsorted bool
 	stacks   interner
 	ooms     reportStore
+
+	// Of what can come without end in one boot.
+	notes map[string]int            // by kind
+	hosts map[string]bool           // that an event is kept of
+	hung  map[hostPid]*hungSequence // hung-task reports that say the same again
+	said  [2]map[hostPid]*lastWord  // of a task's locks, and of their owner: only the latest counts
 }
+
+// lastWord is where the latest event of some about one task stands.
+type lastWord struct{ n, at int }
+
+// maxNotes bounds the notes of one kind in one boot: each says what the first
+// ones say.
+const maxNotes = 4096
 
 // Origin tells where an input came from. Call it before Snapshots.
 func (c *Collector) Origin(input int, o Origin) { c.feed(input).origin = o }
@@ -72,11 +85,150 @@ func (f *feed) add(e parse.Event) {
 		f.stacks.share(e.Trace)
 	}
 	for _, e := range f.ooms.take(e, &f.stacks) {
-		if n := len(f.events); n > 0 && compareEvents(f.events[n-1], e) > 0 {
-			f.unsorted = true
+		if f.bears(e) && !f.repeats(e) {
+			f.keep(e)
 		}
-		f.events = append(f.events, e)
 	}
+}
+
+func (f *feed) keep(e parse.Event) {
+	if n := len(f.events); n > 0 && compareEvents(f.events[n-1], e) > 0 {
+		f.unsorted = true
+	}
+	f.events = append(f.events, e)
+	f.hosts[e.Head().Host] = true
+}
+
+// bears reports whether an event can bear on a snapshot. One of each host is
+// kept whatever it is: it tells that the host and its boot are there.
+func (f *feed) bears(e parse.Event) bool {
+	if f.hosts == nil {
+		f.hosts, f.notes = map[string]bool{}, map[string]int{}
+	}
+	switch e := e.(type) {
+	case *parse.Boot:
+		clear(f.notes)
+		clear(f.hosts)
+		f.settle()
+	case *parse.Note:
+		f.notes[e.Kind]++
+		return f.notes[e.Kind] <= maxNotes
+	case *parse.Stall, *parse.Sysrq:
+		return !f.hosts[e.Head().Host]
+	}
+	return true
+}
+
+// hungSequence are the hung-task reports of one task that say the same: as many
+// as maxHung are kept, and the last one.
+type hungSequence struct {
+	stack *Stack
+	state byte
+	n     int
+	more  int // reports dropped
+	seen  int // dumps dropped
+	// The last report and dump, which the next ones replace.
+	report *parse.HungTask
+	dump   *parse.Task
+}
+
+// maxHung is more reports than khungtaskd prints by default
+// (sysctl_hung_task_warnings is 10).
+const maxHung = 16
+
+// repeats takes hung-task reports beyond maxHung that show a task as the last
+// one did: with hung_task_warnings=-1 each stuck task gives one every two
+// minutes.
+func (f *feed) repeats(e parse.Event) bool {
+	switch e := e.(type) {
+	case *parse.HungTask:
+		q := f.hung[hostPid{e.Host, e.Pid}]
+		if q == nil || q.n < maxHung {
+			return false
+		}
+		if q.report != nil {
+			e.Seconds = max(e.Seconds, q.report.Seconds)
+			q.more++
+		}
+		q.report = e
+		return true
+	case *parse.Locks:
+		return f.replaces(0, hostPid{e.Host, e.Pid}, e)
+	case *parse.Blocker:
+		return f.replaces(1, hostPid{e.Host, e.Pid}, e)
+	case *parse.Task:
+		if e.Source != parse.SourceHung || !e.HasPid {
+			return false
+		}
+		k := hostPid{e.Host, e.Pid}
+		q := f.hung[k]
+		if q == nil {
+			if f.hung == nil {
+				f.hung = map[hostPid]*hungSequence{}
+			}
+			q = &hungSequence{}
+			f.hung[k] = q
+		}
+		if s := f.stacks.stack(e.Trace); s != q.stack || e.State != q.state || e.Damaged {
+			f.flush(q)
+			q.stack, q.state, q.n = s, e.State, 0
+		}
+		if q.n++; q.n <= maxHung {
+			return false
+		}
+		if q.dump != nil {
+			q.seen++
+		}
+		q.dump = e
+		return true
+	}
+	return false
+}
+
+// replaces puts an event in the place of the one before of its kind and task,
+// once there were maxHung.
+func (f *feed) replaces(kind int, k hostPid, e parse.Event) bool {
+	if f.said[kind] == nil {
+		f.said[kind] = map[hostPid]*lastWord{}
+	}
+	w := f.said[kind][k]
+	if w == nil {
+		w = &lastWord{}
+		f.said[kind][k] = w
+	}
+	if w.n++; w.n <= maxHung {
+		w.at = len(f.events)
+		return false
+	}
+	f.events[w.at] = e
+	f.unsorted = true
+	return true
+}
+
+// flush keeps the last report of a sequence.
+func (f *feed) flush(q *hungSequence) {
+	if q.report != nil {
+		f.keep(&repeatedHung{q.report, q.more, q.seen})
+	}
+	if q.dump != nil {
+		f.keep(q.dump)
+	}
+	q.report, q.dump, q.more, q.seen = nil, nil, 0, 0
+}
+
+// settle flushes all sequences.
+func (f *feed) settle() {
+	for _, q := range f.hung {
+		f.flush(q)
+	}
+	f.hung, f.said = nil, [2]map[hostPid]*lastWord{}
+}
+
+// repeatedHung is the last of some hung-task reports that say the same.
+type repeatedHung struct {
+	*parse.HungTask
+	more int // of them dropped before it
+	seen int // of their dumps
 }
 
 // compareEvents compares two events of one input.
@@ -101,6 +253,7 @@ type stream struct {
 // joins the only host there is. It empties the Collector.
 func (c *Collector) Snapshots() []*Snapshot {
 	for _, f := range c.feeds {
+		f.settle()
 		if f.unsorted {
 			slices.SortStableFunc(f.events, compareEvents)
 			f.unsorted = false
@@ -130,7 +283,7 @@ func rank(e parse.Event) int {
 	switch e.(type) {
 	case *parse.Boot, *parse.Dump:
 		return 0
-	case *parse.HungTask, *parse.OOM, *firstSight:
+	case *parse.HungTask, *repeatedHung, *parse.OOM, *firstSight:
 		return 1
 	}
 	return 2
@@ -277,16 +430,9 @@ func (s *Snapshot) add(e parse.Event) {
 		s.Reaps = append(s.Reaps, e)
 		s.reaps[e.Pid] = append(s.reaps[e.Pid], e)
 	case *parse.HungTask:
-		s.Hung = append(s.Hung, e)
-		s.hung[e.Pid] = append(s.hung[e.Pid], e)
-		t := s.task(e.Pid, true, "")
-		t.setComm(e.Comm)
-		if t.HungReports == 0 {
-			t.FirstHung = s.Order(&e.Meta)
-		}
-		t.HungReports++
-		t.BlockedS = max(t.BlockedS, e.Seconds)
-		s.release(e.Release)
+		s.addHung(e, 0, 0)
+	case *repeatedHung:
+		s.addHung(e.HungTask, e.more, e.seen)
 	case *parse.Blocker:
 		s.Blockers = append(s.Blockers, e)
 		s.task(e.Pid, true, "").setComm(e.Comm)
@@ -309,6 +455,21 @@ func (s *Snapshot) add(e parse.Event) {
 	case *firstSight:
 		s.task(e.pid, true, "").setComm(e.comm)
 	}
+}
+
+// addHung adds a report that stands for some more, and their dumps.
+func (s *Snapshot) addHung(e *parse.HungTask, more, dumps int) {
+	s.Hung = append(s.Hung, e)
+	s.hung[e.Pid] = append(s.hung[e.Pid], e)
+	t := s.task(e.Pid, true, "")
+	t.setComm(e.Comm)
+	if t.HungReports == 0 {
+		t.FirstHung = s.Order(&e.Meta)
+	}
+	t.HungReports += 1 + more
+	t.Repeated += dumps
+	t.BlockedS = max(t.BlockedS, e.Seconds)
+	s.release(e.Release)
 }
 
 func (s *Snapshot) release(r string) {

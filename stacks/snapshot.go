@@ -150,6 +150,7 @@ type Task struct {
 	Sightings []*Sighting
 
 	HungReports int
+	Repeated    int   // dumps of such reports that are no sightings: the ones before and after say the same
 	BlockedS    int64 // longest wait that khungtaskd reported, 0 if none
 	FirstHung   Order // of the first hung-task report, valid if HungReports > 0
 
