@@ -112,6 +112,7 @@ func (p *parser) bootDue(e Event) Event {
 	} else if b.due != nil && e.Head().Span.First >= b.due.Span.First {
 		m := b.due.Head()
 		m.Stamp.Wall, m.End.Wall = p.wall(m.Stamp.Wall), p.wall(m.End.Wall)
+		p.mounts = nil
 		p.events++
 		p.emit(b.due)
 	} else {

@@ -89,6 +89,9 @@ type parser struct {
 	slide    uint64 // of KASLR, as far as known
 	strayEnd int    // line of the last stray frame
 
+	mounts map[string]string // file system by host and device, see mounted
+	key    []byte            // scratch
+
 	later   map[int]int // index in waiting, by pid
 	waiting []*Task     // see wait
 	seen    map[int]bool
@@ -124,6 +127,9 @@ func (p *parser) send(e Event) {
 		if e = p.bootDue(e); e == nil {
 			return
 		}
+	}
+	if _, ok := e.(*Boot); ok {
+		p.mounts = nil
 	}
 	p.events++
 	p.emit(e)

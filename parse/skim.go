@@ -14,6 +14,8 @@ type skimmer struct {
 	prev   *chunk // the one before, for the lines in front of an anchor
 	from   int    // what of prev was not parsed begins here
 	behind int    // lines parsed since the last anchor
+	seq    int    // of the last line when all streams were quiet
+	quiet  bool   // they were
 }
 
 // Lines are parsed from lookBack lines before an anchor (at most backBytes) to
@@ -199,11 +201,18 @@ func (p *parser) quiet() bool {
 	if p.res.Lines-p.touched > patience {
 		return true
 	}
-	for _, a := range p.streams {
-		if !a.quiet() {
-			return false
+	if s := &p.skip; p.seq > s.seq+1 || p.cur == nil || !s.quiet {
+		s.quiet = false
+		for _, a := range p.streams {
+			if !a.quiet() {
+				return false
+			}
 		}
+	} else if !p.cur.quiet() { // of one line more than the last time, that it was
+		s.quiet = false
+		return false
 	}
+	p.skip.seq, p.skip.quiet = p.seq, true
 	return true
 }
 
