@@ -53,12 +53,13 @@ func run(args []string, stdout, stderr io.Writer) error {
 	dir := fs.String("dir", "", "`DIRECTORY` for texts and programs (default: a new one, deleted at the end)")
 	show := fs.Bool("print", false, "print the page, write no file")
 	saved := fs.String("results", "", "keep what is measured in `FILE`; what it holds and is not measured anew stays on the page")
+	page := fs.Bool("page", false, "measure nothing: write the page of what -results holds")
 	root := fs.String("root", "..", "the repository")
 	write := fs.String("write", "", "write a text to standard output and stop: `NAME:SIZE`, as in noise:200000000 or tasks:1000")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if fs.NArg() > 0 || *runs < 1 || *scale <= 0 {
+	if fs.NArg() > 0 || *runs < 1 || *scale <= 0 || *page && *saved == "" {
 		return fmt.Errorf("usage: bench [flags]; -h lists them")
 	}
 	texts, err := workload.Load(os.DirFS(filepath.Join(*root, "testdata")))
@@ -91,6 +92,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
+	if *page {
+		wanted = []string{}
+	}
 	if b.dir == "" {
 		if b.dir, err = os.MkdirTemp("", "oomtrace-bench-"); err != nil {
 			return err
@@ -104,21 +108,23 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if b.root, err = filepath.Abs(b.root); err != nil {
 		return err
 	}
-	if err := b.build(); err != nil {
-		return err
+	if !*page {
+		if err := b.build(); err != nil {
+			return err
+		}
 	}
 	if err := b.all(wanted); err != nil {
 		return err
 	}
-	page, err := render(b.res)
+	text, err := render(b.res)
 	if err != nil {
 		return err
 	}
 	if *show || *quick || *scale != 1 || wanted != nil && *saved == "" {
-		_, err = stdout.Write(page)
+		_, err = stdout.Write(text)
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.root, "docs", "performance.md"), page, 0o666)
+	return os.WriteFile(filepath.Join(b.root, "docs", "performance.md"), text, 0o666)
 }
 
 // cleanUp deletes a directory at the end, and on ctrl-c.
