@@ -29,8 +29,6 @@ type Incident struct {
 
 	spins []spin // tasks that loop in a charge
 
-	nodes map[*waitgraph.Node]bool
-
 	reports []*parse.OOM
 	victims []*waitgraph.Victim
 	boot    *bootFacts
@@ -72,10 +70,7 @@ func incidents(g *waitgraph.Graph) []*Incident {
 	parts, part := components(g)
 	all := make([]*Incident, len(parts))
 	for i, nodes := range parts {
-		all[i] = &Incident{Snap: g.Snap, Graph: g, Nodes: nodes, nodes: map[*waitgraph.Node]bool{}}
-		for _, n := range nodes {
-			all[i].nodes[n] = true
-		}
+		all[i] = &Incident{Snap: g.Snap, Graph: g, Nodes: nodes}
 	}
 	for _, e := range g.Edges {
 		inc := all[part[e.From]]
@@ -95,7 +90,7 @@ func incidents(g *waitgraph.Graph) []*Incident {
 	out := slices.DeleteFunc(all, func(inc *Incident) bool { return !inc.matters() })
 	for _, e := range g.Episodes {
 		if !used[e] {
-			out = append(out, &Incident{Snap: g.Snap, Graph: g, Episodes: []*waitgraph.Episode{e}, nodes: map[*waitgraph.Node]bool{}})
+			out = append(out, &Incident{Snap: g.Snap, Graph: g, Episodes: []*waitgraph.Episode{e}})
 		}
 	}
 	out = addSpins(g, addPast(g, out))
@@ -142,7 +137,7 @@ func addPast(g *waitgraph.Graph, list []*Incident) []*Incident {
 		with[0].Past = past
 		return list
 	}
-	return append(list, &Incident{Snap: g.Snap, Graph: g, Past: past, nodes: map[*waitgraph.Node]bool{}})
+	return append(list, &Incident{Snap: g.Snap, Graph: g, Past: past})
 }
 
 // components are the connected parts of the graph, ended edges included, and

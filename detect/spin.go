@@ -106,14 +106,23 @@ func killedSince(g *waitgraph.Graph, s *stacks.Sighting) bool {
 
 // addSpins gives a loop that is in no incident one of its own.
 func addSpins(g *waitgraph.Graph, list []*Incident) []*Incident {
-	for _, s := range spins(g) {
-		n := g.Node(s.task.ID)
-		i := slices.IndexFunc(list, func(inc *Incident) bool { return n != nil && inc.nodes[n] })
-		if i < 0 {
-			list = append(list, &Incident{Snap: g.Snap, Graph: g, nodes: map[*waitgraph.Node]bool{}})
-			i = len(list) - 1
+	found := spins(g)
+	if len(found) == 0 {
+		return list
+	}
+	of := map[*waitgraph.Node]*Incident{}
+	for _, inc := range list {
+		for _, n := range inc.Nodes {
+			of[n] = inc
 		}
-		list[i].spins = append(list[i].spins, s)
+	}
+	for _, s := range found {
+		inc := of[g.Node(s.task.ID)]
+		if inc == nil {
+			inc = &Incident{Snap: g.Snap, Graph: g}
+			list = append(list, inc)
+		}
+		inc.spins = append(inc.spins, s)
 	}
 	return list
 }

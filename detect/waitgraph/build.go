@@ -32,8 +32,9 @@ type builder struct {
 	open      []*Episode                 // see onlyOpenEpisode
 	openKnown bool
 	writing   map[conflict][]*View // see writerWaits
-	commits   []*View              // see commitEdge
-	mounts    []mount              // see devicesOf
+	crowded   map[*lockmodel.Class]bool
+	commits   []*View // see commitEdge
+	mounts    []mount // see devicesOf
 }
 
 // Trapped is a task that sits in its memcg's OOM: in the charge with its

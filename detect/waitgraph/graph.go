@@ -170,11 +170,19 @@ const maxCycles = 8
 // shortest cycles until every node of the component is in one, at most
 // maxCycles.
 func (g *Graph) findCycles() {
-	adj := make(adjacency, len(g.Nodes))
-	seen := make([]int, len(g.Nodes)) // 1 + the last node with an edge to this one
-	for i, n := range g.Nodes {
+	nodes := g.core()
+	if len(nodes) == 0 {
+		return
+	}
+	at := make([]int, len(g.Nodes)) // 1 + the index in nodes
+	for i, n := range nodes {
+		at[n.index] = i + 1
+	}
+	adj := make(adjacency, len(nodes))
+	seen := make([]int, len(nodes)) // 1 + the last node with an edge to this one
+	for i, n := range nodes {
 		for _, e := range n.out { // two relations can join the same nodes
-			if t := e.To.index; t != i && seen[t] != i+1 {
+			if t := at[e.To.index] - 1; t >= 0 && t != i && seen[t] != i+1 {
 				seen[t] = i + 1
 				adj[i] = append(adj[i], t)
 			}
@@ -193,7 +201,7 @@ func (g *Graph) findCycles() {
 		comps = append(comps, c)
 	}
 	slices.SortFunc(comps, func(a, b []int) int { return a[0] - b[0] })
-	comp := make([]int, len(g.Nodes)) // of each node, from 1; 0 if it is in none
+	comp := make([]int, len(nodes)) // of each node, from 1; 0 if it is in none
 	for i, c := range comps {
 		for _, n := range c {
 			comp[n] = i + 1
@@ -207,15 +215,55 @@ func (g *Graph) findCycles() {
 				continue
 			}
 			cyc := shortestCycle(adj, comp, start)
-			var nodes []*Node
+			var walk []*Node
 			for _, n := range cyc {
 				covered[n] = true
-				nodes = append(nodes, g.Nodes[n])
+				walk = append(walk, nodes[n])
 			}
-			g.Cycles = append(g.Cycles, rotate(nodes))
+			g.Cycles = append(g.Cycles, rotate(walk))
 			listed++
 		}
 	}
+}
+
+// core are the nodes that may be on a cycle, in order: what has no way out, or
+// none in, is taken away until nothing is left that could be. Of a queue behind
+// one task that is all of it.
+func (g *Graph) core() []*Node {
+	out, in := make([]int32, len(g.Nodes)), make([]int32, len(g.Nodes))
+	for i, n := range g.Nodes {
+		out[i], in[i] = int32(len(n.out)), int32(len(n.in))
+	}
+	var todo []*Node
+	gone := make([]bool, len(g.Nodes))
+	check := func(n *Node) {
+		if !gone[n.index] && (out[n.index] == 0 || in[n.index] == 0) {
+			gone[n.index] = true
+			todo = append(todo, n)
+		}
+	}
+	for _, n := range g.Nodes {
+		check(n)
+	}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, e := range n.out {
+			in[e.To.index]--
+			check(e.To)
+		}
+		for _, e := range n.in {
+			out[e.From.index]--
+			check(e.From)
+		}
+	}
+	var core []*Node
+	for i, n := range g.Nodes {
+		if !gone[i] {
+			core = append(core, n)
+		}
+	}
+	return core
 }
 
 // shortestCycle finds one by breadth-first search inside the component of start.

@@ -52,10 +52,19 @@ func (b *builder) locks() {
 		}
 	}
 	b.writers = map[*lockmodel.Class][]*View{}
+	waiters := map[*lockmodel.Class]int{}
 	for _, v := range b.Views {
-		if v.Wait != nil && v.Wait.Class != nil && v.Wait.Mode == lockmodel.Exclusive && b.waiting(v) {
+		if v.Wait == nil || v.Wait.Class == nil || !b.waiting(v) {
+			continue
+		}
+		waiters[v.Wait.Class]++
+		if v.Wait.Mode == lockmodel.Exclusive {
 			b.writers[v.Wait.Class] = append(b.writers[v.Wait.Class], v)
 		}
+	}
+	b.crowded = map[*lockmodel.Class]bool{}
+	for c, list := range holders {
+		b.crowded[c] = waiters[c]*len(list) > crowd
 	}
 	var ws []*waiter
 	for _, v := range b.Views {
@@ -182,21 +191,54 @@ type groupKey struct {
 	mode        lockmodel.Mode
 	fs, addr    string
 	input, dump int
+	process     process
+	victim      *Victim
 }
+
+// process is what tells whose address space a waiter is in, as far as a dump
+// does.
+type process struct {
+	tgid, ppid int
+	comm       string
+	space      uint64
+}
+
+// crowd is for how many pairs of waiters and holders of a class each pair is
+// looked at. In a larger crowd, that of a process of thousands of threads, those
+// that wait for its lock are joined with its holders once: that their numbers
+// are near (see maybeThreads) is asked of the first of them only.
+const crowd = 1 << 16
 
 // alike tells which waiters have the same holders, so that a queue of
 // thousands is joined once: those whose own process, fate and holds do not
-// matter to it.
+// matter to it, or are the same.
 func (b *builder) alike(w *waiter, holders []*View) (groupKey, bool) {
 	v := w.view
-	switch v.Wait.Instance {
+	var p process
+	switch inst := v.Wait.Instance; inst {
 	case "own_mm", "target_mm", "foreign_mm", "target_task", "own_task":
+		if !b.crowded[w.class] {
+			return groupKey{}, false
+		}
+		if inst == "own_mm" || inst == "own_task" {
+			if p.tgid = v.Task.Tgid; p.tgid == 0 {
+				p = process{ppid: v.Task.Ppid, comm: v.Task.Comm, space: v.At.UserSP() >> 30}
+			}
+		}
+	}
+	// One that may itself hold what it waits for is no holder for itself.
+	if slices.ContainsFunc(v.Holds, func(h Hold) bool {
+		return h.Class == w.class && instanceFits(v.Wait.Instance, h.Instance) && (v.Wait.FS == "" || h.FS == "" || v.Wait.FS == h.FS)
+	}) {
 		return groupKey{}, false
 	}
-	if slices.ContainsFunc(v.Holds, func(h Hold) bool { return h.Class == w.class }) || b.isVictim(v.Task) {
+	var victim *Victim
+	if list := b.victimsOf[v.Task]; len(list) > 0 {
+		victim = list[0] // see sameStory
+	} else if b.isVictim(v.Task) {
 		return groupKey{}, false
 	}
-	return groupKey{w.class, v.Wait.Instance, v.Wait.Mode, v.Wait.FS, w.addr, v.At.Span.Input, v.At.Dump}, len(holders) > 0
+	return groupKey{w.class, v.Wait.Instance, v.Wait.Mode, v.Wait.FS, w.addr, v.At.Span.Input, v.At.Dump, p, victim}, len(holders) > 0
 }
 
 // consider adds a holder unless something contradicts it.
