@@ -160,6 +160,7 @@ type Tracer struct {
 // tracedTask is the state of one task while its events stream by.
 type tracedTask struct {
 	TraceTask
+	least    float64           // no kept span is worth less
 	out      *parse.TraceEvent // the switch that took it off its CPU, nil while it runs
 	state    byte              // at that switch
 	woken    float64           // since then, 0 if it was not
@@ -364,20 +365,34 @@ func (k *tracedTask) span(s TraceSpan) {
 			return
 		}
 	}
-	if len(k.Spans) >= maxSpans {
-		i := 0
-		for j := range k.Spans {
-			if k.Spans[j].weight() < k.Spans[i].weight() {
-				i = j
-			}
-		}
-		k.More++
-		if s.weight() <= k.Spans[i].weight() {
-			return
-		}
-		k.Spans = slices.Delete(k.Spans, i, i+1)
+	k.keep(s)
+}
+
+// keep adds a span; of too many the least worth is dropped.
+func (k *tracedTask) keep(s TraceSpan) {
+	w := s.weight()
+	if len(k.Spans) < maxSpans {
+		k.Spans, k.least = append(k.Spans, s), 0
+		return
 	}
-	k.Spans = append(k.Spans, s)
+	k.More++
+	if w <= k.least {
+		return
+	}
+	i, least, next := 0, k.Spans[0].weight(), w // next: of all but the least
+	for j := 1; j < len(k.Spans); j++ {
+		switch v := k.Spans[j].weight(); {
+		case v < least:
+			i, least, next = j, v, min(next, least)
+		default:
+			next = min(next, v)
+		}
+	}
+	if k.least = least; w <= least {
+		return
+	}
+	k.least = next
+	k.Spans = append(slices.Delete(k.Spans, i, i+1), s)
 }
 
 // weight is how much a span is worth keeping.
