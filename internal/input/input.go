@@ -5,6 +5,7 @@ package input
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -35,7 +36,8 @@ type Source struct {
 
 	// Open returns the text, decompressed. All that is wrong with the source
 	// is told here or by a Read, in words that need no name in front. Standard
-	// input and FIFOs open once, all else any number of times.
+	// input and FIFOs open once, and again if they were short and read to their
+	// end; all else any number of times.
 	Open func() (io.ReadCloser, error)
 
 	// OpenAt returns the same text from a byte of it on, any number of times.
@@ -221,14 +223,49 @@ func (in *Inputs) once(name string, r io.ReadCloser) {
 		r.Close()
 		return
 	}
-	used := false
+	var text *kept
 	in.add(Source{Name: name, Compression: s.compression, Open: func() (io.ReadCloser, error) {
-		if used {
-			return nil, errUsed
+		if text != nil {
+			return text.again()
 		}
-		used = true
-		return s.open(name, r)
+		text = &kept{}
+		rc, err := s.open(name, r)
+		if err == nil {
+			text.r = rc
+			rc = readCloser{text, rc}
+		}
+		return rc, err
 	}})
+}
+
+// maxKept is how much of a stream is kept that cannot be read again, bytes: a
+// kernel's log buffer is no larger on most machines.
+const maxKept = 8 << 20
+
+// kept keeps the text of a short stream while it is read.
+type kept struct {
+	r    io.Reader
+	text []byte
+	all  bool // text is all of it
+	more bool // it is longer
+}
+
+func (k *kept) Read(p []byte) (int, error) {
+	n, err := k.r.Read(p)
+	if k.more = k.more || len(k.text)+n > maxKept; k.more {
+		k.text = nil
+	} else {
+		k.text = append(k.text, p[:n]...)
+		k.all = err == io.EOF
+	}
+	return n, err
+}
+
+func (k *kept) again() (io.ReadCloser, error) {
+	if !k.all {
+		return nil, errUsed
+	}
+	return io.NopCloser(bytes.NewReader(k.text)), nil
 }
 
 // openAt opens a file that is plain text.

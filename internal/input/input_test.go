@@ -273,7 +273,31 @@ func TestStandardInputIsReadOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := src[0].Open(); !errors.Is(err, errUsed) {
-		t.Errorf("second Open: %v, want %v", err, errUsed)
+		t.Errorf("second Open before the end: %v, want %v", err, errUsed)
+	}
+}
+
+// A short stream can be read again, once all of it was read.
+func TestShortStandardInputIsKept(t *testing.T) {
+	for size, want := range map[int]error{1: nil, 100_000: nil, maxKept: nil, maxKept + 1: errUsed} {
+		text := strings.Repeat("x", size-1) + "\n"
+		s, got, err := read(t, strings.NewReader(text), "-")
+		if err != nil || got != text {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		for range 2 {
+			rc, err := s.Open()
+			if !errors.Is(err, want) {
+				t.Errorf("%d bytes: Open again: %v, want %v", size, err, want)
+				continue
+			}
+			if err != nil {
+				continue
+			}
+			if again, err := io.ReadAll(rc); err != nil || string(again) != text {
+				t.Errorf("%d bytes: another text, %v", size, err)
+			}
+		}
 	}
 }
 
