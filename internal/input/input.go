@@ -245,19 +245,21 @@ const maxKept = 8 << 20
 // kept keeps the text of a short stream while it is read.
 type kept struct {
 	r    io.Reader
-	text []byte
+	text [][]byte // in pieces
+	size int
 	all  bool // text is all of it
-	more bool // it is longer
 }
 
 func (k *kept) Read(p []byte) (int, error) {
 	n, err := k.r.Read(p)
-	if k.more = k.more || len(k.text)+n > maxKept; k.more {
-		k.text = nil
-	} else {
-		k.text = append(k.text, p[:n]...)
-		k.all = err == io.EOF
+	if k.size += n; k.size > maxKept {
+		k.text, k.size = nil, maxKept+1
+		return n, err
 	}
+	if n > 0 {
+		k.text = append(k.text, bytes.Clone(p[:n]))
+	}
+	k.all = err == io.EOF
 	return n, err
 }
 
@@ -265,7 +267,11 @@ func (k *kept) again() (io.ReadCloser, error) {
 	if !k.all {
 		return nil, errUsed
 	}
-	return io.NopCloser(bytes.NewReader(k.text)), nil
+	var pieces []io.Reader
+	for _, b := range k.text {
+		pieces = append(pieces, bytes.NewReader(b))
+	}
+	return io.NopCloser(io.MultiReader(pieces...)), nil
 }
 
 // openAt opens a file that is plain text.
