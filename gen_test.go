@@ -272,3 +272,34 @@ func (r *oomReader) one() {
 		l.split(&r.buf, r.i, at)
 	}
 }
+
+// taskLog is a sysrq-t of 6.1 with n tasks of 20 lines of call trace each: a
+// hundred hold an inode lock and wait for a FUSE server, one of share others
+// waits for such a lock, the rest sleeps.
+func taskLog(n, share int) string {
+	var b strings.Builder
+	b.WriteString("[    0.000000] Linux version 6.1.0-21-amd64 (gcc) #1 SMP\n[  300.000000] sysrq: Show State\n")
+	write := []string{"vfs_write", "ksys_write", "__x64_sys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"}
+	owner := append([]string{"__schedule", "schedule", "request_wait_answer", "__fuse_simple_request", "fuse_simple_request", "fuse_send_write", "fuse_perform_write", "fuse_file_write_iter"}, write...)
+	waiter := append([]string{"__schedule", "schedule", "rwsem_down_write_slowpath", "down_write", "fuse_file_write_iter"}, write...)
+	sleeper := []string{"__schedule", "schedule", "schedule_hrtimeout_range_clock", "schedule_hrtimeout_range", "ep_poll", "do_epoll_wait", "__x64_sys_epoll_wait", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"}
+	for i := range n {
+		frames, state := sleeper, "S"
+		switch {
+		case i < 100:
+			frames, state = owner, "D"
+		case i%share == 0:
+			frames, state = waiter, "D"
+		}
+		fmt.Fprintf(&b, "[  300.000000] task:w%-14d state:%s stack:0     pid:%-5d ppid:1      flags:0x00000002\n[  300.000000] Call Trace:\n[  300.000000]  <TASK>\n", i%7, state, 1000+i)
+		for k, f := range frames {
+			fmt.Fprintf(&b, "[  300.000000]  %s+0x%x/0x100\n", f, 0x10+k)
+		}
+		for k := len(frames); k < 20; k++ {
+			fmt.Fprintf(&b, "[  300.000000]  ? earlier_call+0x%x/0x1000\n", 0x10+20*(i%50)+k)
+		}
+		b.WriteString("[  300.000000]  </TASK>\n")
+	}
+	b.WriteString("[  301.000000] eth0: link becomes ready\n")
+	return b.String()
+}

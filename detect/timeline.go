@@ -23,6 +23,7 @@ func (inc *Incident) timeline() []report.Event {
 		order stacks.Order
 		stamp parse.Stamp
 		ev    report.Event
+		until float64 // end of what it stands for, 0 for a moment
 	}
 	var items []item
 	add := func(m *parse.Meta, kind string, task *stacks.Task, format string, a ...any) {
@@ -30,7 +31,7 @@ func (inc *Incident) timeline() []report.Event {
 		if task != nil {
 			ev.Task = &task.ID
 		}
-		items = append(items, item{inc.Snap.Order(m), m.Stamp, ev})
+		items = append(items, item{order: inc.Snap.Order(m), stamp: m.Stamp, ev: ev})
 	}
 	for _, e := range inc.Episodes {
 		for _, o := range e.Reports {
@@ -64,6 +65,9 @@ func (inc *Incident) timeline() []report.Event {
 				m.Stamp.Wall = *f.Time.FirstWall
 			}
 			add(&m, "folded", nil, "%s", f.Text())
+			if f.Time.LastBootS != nil {
+				items[len(items)-1].until = *f.Time.LastBootS
+			}
 		}
 	}
 	dumps := map[*parse.Dump]int{}
@@ -104,10 +108,12 @@ func (inc *Incident) timeline() []report.Event {
 	}
 	slices.SortStableFunc(items, func(a, b item) int { return a.order.Compare(b.order) })
 	out := []report.Event{}
+	busy := 0.0 // until then there were events that are not listed
 	for i, it := range items {
 		if i > 0 {
 			prev := items[i-1]
-			if d := it.stamp.Boot - prev.stamp.Boot; it.stamp.HasBoot && prev.stamp.HasBoot && d > gapS {
+			busy = max(busy, prev.until)
+			if d := it.stamp.Boot - max(prev.stamp.Boot, busy); it.stamp.HasBoot && prev.stamp.HasBoot && d > gapS {
 				out = append(out, report.Event{BootS: boot(prev.stamp), Kind: "gap", Text: fmt.Sprintf("%.0f s without an event of this incident", d), Input: it.ev.Input, Line: prev.ev.Line})
 			}
 		}
