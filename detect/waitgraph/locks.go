@@ -557,10 +557,13 @@ func (b *builder) lockNode(w *waiter) *Node {
 		}
 		key += "|" + inst + "|" + w.view.Wait.FS
 		if len(w.cands) > 0 {
-			key = "lockkey:" + name
-			for _, c := range w.cands {
-				key += "|" + c.task.ID + "/" + c.hold.Instance
+			var holders strings.Builder
+			holders.WriteString("lockkey:" + name)
+			for i := range w.cands {
+				c := &w.cands[i]
+				holders.WriteString("|" + c.task.ID + "/" + c.hold.Instance)
 			}
+			key = holders.String()
 		}
 	}
 	if n := b.nodes[key]; n != nil {
