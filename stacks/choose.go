@@ -65,7 +65,9 @@ func limitsOf(above int) limits {
 // verdict:
 //   - no other record mentions its invoker, a victim or a thread of theirs: no
 //     hung-task report, dump, lock list, capture, trace or complaint of the
-//     reaper;
+//     reaper. Another OOM report that one of that number invokes later is no
+//     mention: a task that was killed invokes none (its charges pass, see
+//     fatal_signal_pending() in them, 2.6.34..7.1), so it is another task;
 //   - each victim is known to have ended: the oom_reaper freed its memory, or the
 //     OOM killer chose another victim in the group later, which it does only once
 //     the last one is gone (select_bad_process, 2.6.34..7.1); of more than
@@ -135,8 +137,12 @@ type chooser struct {
 // of the invokers of the former.
 func (c *Collector) choose(streams []*stream) (kept [][]parse.Event, folded []*Folded, killed map[int]bool) {
 	kept = make([][]parse.Event, len(streams))
-	ch := &chooser{limits: limitsOf(c.FoldAbove), feeds: c.feeds}
-	var of []int // the stream of each pick
+	n := 0
+	for _, s := range streams {
+		n += len(s.reports)
+	}
+	ch := &chooser{limits: limitsOf(c.FoldAbove), feeds: c.feeds, picks: make([]pick, 0, n), keep: make([]bool, n)}
+	of := make([]int32, 0, n) // the stream of each pick
 	order := make([]int, len(streams))
 	for i := range order {
 		order[i] = i
@@ -154,7 +160,7 @@ func (c *Collector) choose(streams []*stream) (kept [][]parse.Event, folded []*F
 		from := len(ch.picks)
 		ch.picks = append(ch.picks, streams[i].reports...)
 		for range streams[i].reports {
-			of = append(of, i)
+			of = append(of, int32(i))
 		}
 		for _, e := range streams[i].events {
 			if d, ok := e.(*parse.Dump); ok && d.Complete {
@@ -167,7 +173,6 @@ func (c *Collector) choose(streams []*stream) (kept [][]parse.Event, folded []*F
 			}
 		}
 	}
-	ch.keep = make([]bool, len(ch.picks))
 	if len(ch.picks) <= ch.above {
 		for i := range ch.keep {
 			ch.keep[i] = true
