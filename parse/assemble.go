@@ -203,6 +203,7 @@ func (a *assembler) walk(ln *line, s string) {
 			a.p.res.More.Frames++
 		}
 		if a.frameLine(ln, &f, info) {
+			a.p.remember(a, ln, s, info)
 			return
 		}
 	}
@@ -210,6 +211,9 @@ func (a *assembler) walk(ln *line, s string) {
 		return
 	}
 	if a.start(ln, s) {
+		if a.tr != nil && a.tr.first == ln.no {
+			a.p.remember(a, ln, s, frameInfo{})
+		}
 		return
 	}
 	if a.task != nil && a.taskLine(ln, s) {

@@ -136,6 +136,8 @@ type framer struct {
 	held    line   // a key line that seems to be wrapped
 	hold    bool
 	heldLen int    // of the physical line that held ends with
+	like    alike  // how cur was framed, if the next line may be framed so, too
+	slow    bool   // every line is unwrapped by itself
 	cpu     string // z/VM's prefix of the last line
 	cpuLen  int    // of that line
 }
@@ -162,6 +164,9 @@ func (fr *framer) unwrap(raw string, no int, odd oddity, yield func(*line)) {
 		if fr.jsonLine(raw, no, yield) {
 			return
 		}
+	}
+	if odd == 0 && fr.like.ok && fr.quick(raw, no, yield) {
+		return
 	}
 	if raw != "" {
 		switch c := raw[0]; {
@@ -264,6 +269,7 @@ func (fr *framer) physical(raw string, no int, odd oddity, yield func(*line)) {
 // text unwraps ln.text, of which a container of the given kind has been taken
 // off already.
 func (fr *framer) text(ln *line, kind int, odd oddity, yield func(*line)) {
+	fr.like.ok = false
 	s := ln.text
 	size := len(s)
 	t := trimLeft(s)
@@ -304,6 +310,10 @@ func (fr *framer) text(ln *line, kind int, odd oddity, yield func(*line)) {
 					}
 				}
 				ln.framed, kmsg = true, k == frameKmsg
+				fr.like.ok = false
+				if k == frameDmesg && len(s) == size && ln == &fr.cur && odd == 0 && !fr.slow {
+					fr.like.of(ln, s, t, rest)
+				}
 				ln.text, t = rest, trimLeft(rest)
 				if ln.foreign || t == "" || !ln.wrapper(k, t) {
 					break
@@ -315,6 +325,7 @@ func (fr *framer) text(ln *line, kind int, odd oddity, yield func(*line)) {
 			if ln.framed && kind == framePlain {
 				kind = frameDmesg
 			}
+			fr.like.kind = kind
 		}
 	}
 	if ln.vendor && !ln.foreign {

@@ -183,7 +183,14 @@ func startsTrace(s string) bool {
 			break
 		}
 		j += k + 1
-		if s[j-2] == ' ' && j+4 < len(s) && isDigit(s[j]) && isDigit(s[j+1]) && isDigit(s[j+2]) {
+		if j > 1 && s[j-2] == ' ' && j+4 < len(s) && isDigit(s[j]) && isDigit(s[j+1]) && isDigit(s[j+2]) {
+			e := j + 3
+			for e < len(s) && isHex(s[e]) {
+				e++
+			}
+			if e == len(s) || s[e] != ']' { // printk's stamp
+				continue
+			}
 			r, ok := scanRow(s)
 			return ok && r.timed
 		}

@@ -14,7 +14,7 @@ type Options struct {
 
 	Symbols Symbols // names frames that are only an address, nil for none
 
-	whole bool // parse every line, also those that cannot matter
+	whole bool // parse every line, also those that cannot matter, by itself
 	chunk int  // size of all chunks, bytes; as is usual if 0
 }
 
@@ -41,6 +41,7 @@ func read(r io.Reader, opt Options, emit func(Event)) (*parser, error) {
 	p.ft.p = p
 	input := &counter{r: r}
 	cr := newChunkReader(asUTF8(input), opt)
+	p.fr.slow = opt.whole
 	p.take = p.line
 	p.skim(cr)
 	take := p.take
@@ -75,6 +76,8 @@ type parser struct {
 	lastNames [512]string // of names, by nameSlot
 	frames    [][]Frame   // buffers, see addFrame
 	stacks    stackTable
+	memos     []memo     // by memoSlot; nil in short inputs
+	run       *assembler // the last line was a frame of its open trace, see remember
 	freeOOM   *oomBuf
 
 	lastWall struct{ raw, normal string } // see wall

@@ -265,6 +265,12 @@ func (p *parser) mark(offset int64) {
 
 // one parses one line.
 func (p *parser) one(whole string, odd oddity) {
+	if a := p.run; a != nil {
+		if odd == 0 && p.frame(a, whole) {
+			return
+		}
+		p.run = nil
+	}
 	p.res.Lines++
 	if n := p.opt.MaxLine; len(whole) > n {
 		whole = whole[:n]
