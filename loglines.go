@@ -62,7 +62,7 @@ func fetchLines(src Source, index []parse.LineOffset, lines []int) []string {
 				if err != nil {
 					return out
 				}
-				at = lineCounter{r: r, line: index[k].Line}
+				at = lineCounter{r: r, line: index[k].Line, buf: at.buf, size: firstFill}
 			}
 		}
 		if at.r == nil {
@@ -70,7 +70,7 @@ func fetchLines(src Source, index []parse.LineOffset, lines []int) []string {
 			if err != nil {
 				return out
 			}
-			at = lineCounter{r: r, line: 1}
+			at = lineCounter{r: r, line: 1, size: maxFill}
 		}
 		if !at.skip(line) {
 			return out
@@ -89,8 +89,15 @@ type lineCounter struct {
 	line int    // the next one
 	rest []byte // of buf, not yet used
 	buf  []byte
+	size int // how much of buf the next read fills
 	err  error
 }
+
+// At a place of the index the lines are close by; further on they may be far.
+const (
+	firstFill = 16 << 10
+	maxFill   = 256 << 10
+)
 
 func (l *lineCounter) close() {
 	if l.r != nil {
@@ -99,13 +106,14 @@ func (l *lineCounter) close() {
 }
 
 func (l *lineCounter) fill() bool {
-	if l.buf == nil {
-		l.buf = make([]byte, 256<<10)
+	if len(l.buf) < l.size {
+		l.buf = make([]byte, l.size)
 	}
 	for l.err == nil {
 		var n int
-		if n, l.err = l.r.Read(l.buf); n > 0 {
+		if n, l.err = l.r.Read(l.buf[:l.size]); n > 0 {
 			l.rest = l.buf[:n]
+			l.size = min(2*l.size, maxFill)
 			return true
 		}
 	}
