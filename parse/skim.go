@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unsafe"
 )
 
 // skimmer walks through an input by its anchors. Noise between them is not
@@ -34,8 +35,12 @@ const patience = 4096
 // blockSize is how much text is made a string at a time: lines are cut from it.
 const blockSize = 64 << 10
 
-// maxIndex bounds Result.Index.
-const maxIndex = 1 << 16
+// maxIndex bounds Result.Index. Where lines are parsed by themselves there is one
+// place in farMark bytes.
+const (
+	maxIndex = 1 << 16
+	farMark  = 256 << 10
+)
 
 var newline = []byte{'\n'}
 
@@ -90,7 +95,7 @@ func (p *parser) chunk(c *chunk) (from int) {
 			}
 			if to > pos {
 				if pos == 0 { // one line of each chunk tells of its clock and framing
-					pos = p.parse(data, 0, ahead(data, 0, 1), p.offset)
+					pos = p.parseLine(data, 0)
 				}
 				if to = max(to, pos); to == len(data) {
 					p.res.Lines = base + lines
@@ -103,7 +108,7 @@ func (p *parser) chunk(c *chunk) (from int) {
 				pos = to
 			}
 			if one && pos == next {
-				pos = p.parse(data, pos, ahead(data, pos, 1), p.offset)
+				pos = p.parseLine(data, pos)
 				continue
 			}
 		}
@@ -141,7 +146,7 @@ func (p *parser) back(c *chunk, pos, next int) int {
 // does not depend on the lines before it.
 func stamped(data []byte) bool {
 	var ln line
-	_, _, ok := ln.prefix(string(data[:min(len(data), 64)]), framePlain)
+	_, _, ok := ln.prefix(unsafe.String(&data[0], min(len(data), 64)), framePlain) // ln keeps it no longer
 	return ok
 }
 
@@ -240,16 +245,31 @@ func (p *parser) parse(data []byte, pos, end int, offset int64) int {
 			to = end
 		}
 		p.mark(offset + int64(pos))
-		odd := look(data[pos:to])
-		block := string(data[pos:to])
-		for block != "" {
-			i := indexNewline(block)
-			p.one(block[:i], odd)
-			block = block[min(i+1, len(block)):]
-		}
+		p.block(data[pos:to])
 		pos = to
 	}
 	return end
+}
+
+// parseLine parses the one line of data at pos, and returns where it ends.
+func (p *parser) parseLine(data []byte, pos int) int {
+	if n := len(p.res.Index); n == 0 || p.offset+int64(pos)-p.res.Index[n-1].Offset > farMark {
+		p.mark(p.offset + int64(pos))
+	}
+	end := ahead(data, pos, 1)
+	p.block(data[pos:end])
+	return end
+}
+
+// block parses whole lines.
+func (p *parser) block(data []byte) {
+	odd := look(data)
+	text := string(data)
+	for text != "" {
+		i := indexNewline(text)
+		p.one(text[:i], odd)
+		text = text[min(i+1, len(text)):]
+	}
 }
 
 // mark notes where the next line begins.
