@@ -79,7 +79,9 @@ type tab struct {
 	problems []string
 }
 
-func open(t *testing.T, r *report.Report) *tab {
+// newTab opens an empty tab, until the test ends or the limit is over. It skips
+// the test where there is no browser.
+func newTab(t *testing.T, limit time.Duration) context.Context {
 	t.Helper()
 	root, err := browser()
 	if err != nil {
@@ -88,6 +90,15 @@ func open(t *testing.T, r *report.Report) *tab {
 	if root == nil {
 		t.Skip("no Chromium here: browsertest/run.sh installs it, or set CHROMIUM to its path")
 	}
+	ctx, cancel := chromedp.NewContext(root)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func open(t *testing.T, r *report.Report) *tab {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.html")
 	w, err := os.Create(file)
 	if err != nil {
@@ -100,12 +111,8 @@ func open(t *testing.T, r *report.Report) *tab {
 		t.Fatal(err)
 	}
 
-	ctx, cancel := chromedp.NewContext(root)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 60*time.Second)
-	t.Cleanup(cancel)
-	tb := &tab{t: t, ctx: ctx, file: file}
-	if err := chromedp.Listen(ctx, tb.watch); err != nil {
+	tb := &tab{t: t, ctx: newTab(t, 60*time.Second), file: file}
+	if err := chromedp.Listen(tb.ctx, tb.watch); err != nil {
 		t.Fatal(err)
 	}
 	tb.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {

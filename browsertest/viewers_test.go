@@ -58,17 +58,7 @@ func speedscoped(t *testing.T, name string, data []byte) *speedscopeGroup {
 	if _, err := os.Stat(index); err != nil {
 		t.Skip("no speedscope here: run.sh installs it (npm ci)")
 	}
-	root, err := browser()
-	if err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
-	}
-	if root == nil {
-		t.Skip("no Chromium here: browsertest/run.sh installs it, or set CHROMIUM to its path")
-	}
-	ctx, cancel := chromedp.NewContext(root)
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, 60*time.Second)
-	defer cancel()
+	ctx := newTab(t, 60*time.Second)
 	var mu sync.Mutex
 	var said []string
 	if err := chromedp.Listen(ctx, func(ev any) {
@@ -184,17 +174,7 @@ func TestTraceViewer(t *testing.T) {
 	if address == "" {
 		address = "chrome://tracing"
 	}
-	root, err := browser()
-	if err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
-	}
-	if root == nil {
-		t.Skip("no Chromium here: browsertest/run.sh installs it, or set CHROMIUM to its path")
-	}
-	ctx, cancel := chromedp.NewContext(root)
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, 120*time.Second)
-	defer cancel()
+	ctx := newTab(t, 120*time.Second)
 	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
 		t.Skipf("this Chromium has no %s: %v", address, err)
 	}

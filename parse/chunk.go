@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -20,7 +21,7 @@ type chunk struct {
 	hits    []hit // one for each line with an anchor, in order, of data[:scanned]
 	scanned int   // what lies behind it may hold anything
 
-	ready chan struct{} // nil if it is ready
+	ready bool // it was searched
 }
 
 // hit is a line with an anchor.
@@ -42,28 +43,32 @@ const (
 const maxHits = 64
 
 // chunkReader cuts an input into chunks, in order. Where there is more than one
-// thread and the input proves long, chunks are read by one goroutine at a time
-// and searched by several.
+// thread and the input proves long, helpers read and search ahead; the caller
+// does so, too, rather than wait for them.
 type chunkReader struct {
 	r     io.Reader
 	first int    // size of the first chunk
 	size  int    // of the others: more than MaxLine, so that the start of a long line is in one chunk
-	carry []byte // the start of the line that the next chunk begins with
-	in    bool   // the last chunk ended inside a line
-	count int
-	err   error  // why reading ended
+	plain bool   // no chunk is searched: all lines are parsed
 	start []byte // of the input
+	count int
+	err   error // why reading ended
 
-	mu    sync.Mutex  // held while reading
-	queue chan *chunk // in the order of the input; nil while the caller reads itself
-	free  chan *chunk
-	spare []*chunk
-	done  bool
-	plain bool // no chunk is searched: all lines are parsed
+	reading sync.Mutex // held while a chunk is read
+	carry   []byte     // the start of the line that the next chunk begins with
+	in      bool       // the last chunk ended inside a line
+
+	mu      sync.Mutex // guards what follows
+	changed sync.Cond  // a chunk is ready, or one is spare
+	helpers int
+	queue   []*chunk // those that were read, in the order of the input
+	spare   []*chunk
+	ended   bool // nothing is left to read, or wanted
 }
 
 func newChunkReader(r io.Reader, opt Options) *chunkReader {
 	cr := &chunkReader{r: r, size: max(chunkSize, opt.MaxLine+1), first: max(firstChunk, opt.MaxLine+1), plain: opt.whole}
+	cr.changed.L = &cr.mu
 	if opt.chunk > 0 {
 		cr.size, cr.first = opt.chunk, opt.chunk
 	}
@@ -73,39 +78,46 @@ func newChunkReader(r io.Reader, opt Options) *chunkReader {
 // next returns the next chunk, nil at the end. The chunk is the caller's until
 // it is released.
 func (cr *chunkReader) next() *chunk {
-	if cr.queue == nil && cr.count == serialChunks && !cr.plain {
-		if n := min(runtime.GOMAXPROCS(0), maxSearchers); n > 1 {
-			cr.help(n)
+	if cr.helpers == 0 && cr.count == serialChunks && !cr.plain {
+		cr.help(min(runtime.GOMAXPROCS(0), maxSearchers) - 1)
+	}
+	for {
+		cr.mu.Lock()
+		for len(cr.queue) > 0 && !cr.queue[0].ready && len(cr.spare) == 0 {
+			cr.changed.Wait()
+		}
+		if len(cr.queue) > 0 && cr.queue[0].ready {
+			c := cr.queue[0]
+			cr.queue = slices.Delete(cr.queue, 0, 1)
+			cr.mu.Unlock()
+			return c
+		}
+		if len(cr.queue) == 0 && cr.ended {
+			cr.mu.Unlock()
+			return nil
+		}
+		cr.mu.Unlock()
+		if !cr.work() { // the last ones are still searched
+			cr.mu.Lock()
+			for len(cr.queue) > 0 && !cr.queue[0].ready {
+				cr.changed.Wait()
+			}
+			cr.mu.Unlock()
 		}
 	}
-	if cr.queue != nil {
-		c := <-cr.queue
-		if c != nil {
-			<-c.ready
-		}
-		return c
-	}
-	c := &chunk{}
-	if n := len(cr.spare); n > 0 {
-		c, cr.spare = cr.spare[n-1], cr.spare[:n-1]
-	}
-	if !cr.read(c) {
-		return nil
-	}
-	cr.search(c)
-	return c
 }
 
 func (cr *chunkReader) release(c *chunk) {
-	if cr.queue != nil {
-		cr.free <- c
-	} else {
-		cr.spare = append(cr.spare, c)
+	cr.mu.Lock()
+	cr.spare = append(cr.spare, c)
+	if cr.helpers > 0 && len(cr.spare) > cr.helpers {
+		cr.changed.Broadcast()
 	}
+	cr.mu.Unlock()
 }
 
-// serialChunks is how many chunks are read before goroutines are worth their
-// start, maxSearchers how many there are: one thread that reads feeds no more.
+// serialChunks is how many chunks are read before helpers are worth their start,
+// maxSearchers how many threads there are: one that reads feeds no more.
 const (
 	serialChunks = 8
 	maxSearchers = 8
@@ -113,43 +125,82 @@ const (
 
 // help lets n goroutines read and search ahead.
 func (cr *chunkReader) help(n int) {
-	chunks := 2*n + 2
-	cr.queue = make(chan *chunk, chunks)
-	cr.free = make(chan *chunk, chunks+2) // the two that the caller may hold now
-	for range chunks {
-		cr.free <- &chunk{ready: make(chan struct{}, 1)}
+	if n == 0 {
+		return
 	}
-	cr.spare = nil
+	cr.mu.Lock()
+	cr.helpers = n
+	for range 2*n + 2 {
+		cr.spare = append(cr.spare, &chunk{})
+	}
+	cr.mu.Unlock()
 	for range n {
 		go func() {
-			for c := range cr.free {
-				if c.ready == nil {
-					c.ready = make(chan struct{}, 1)
-				}
-				if !cr.enqueue(c) {
-					return
-				}
-				cr.search(c)
-				c.ready <- struct{}{}
+			for cr.wait() {
+				cr.work()
 			}
 		}()
 	}
 }
 
-// enqueue reads the next chunk; false at the end.
-func (cr *chunkReader) enqueue(c *chunk) bool {
+// wait waits for a spare chunk; false at the end.
+func (cr *chunkReader) wait() bool {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
-	if cr.done {
+	for len(cr.spare) == 0 && !cr.ended {
+		cr.changed.Wait()
+	}
+	return !cr.ended
+}
+
+// work reads and searches the next chunk. It returns false if there is none, or
+// all chunks are in use.
+func (cr *chunkReader) work() bool {
+	cr.reading.Lock()
+	c := cr.take()
+	if c == nil {
+		cr.reading.Unlock()
 		return false
 	}
-	if !cr.read(c) {
-		cr.done = true
-		close(cr.queue)
+	ok := cr.read(c)
+	cr.mu.Lock()
+	if ok {
+		c.ready = false
+		cr.queue = append(cr.queue, c)
+	} else {
+		cr.ended = true
+		cr.changed.Broadcast()
+	}
+	cr.mu.Unlock()
+	cr.reading.Unlock()
+	if !ok {
 		return false
 	}
-	cr.queue <- c
+	cr.search(c)
+	cr.mu.Lock()
+	c.ready = true
+	if cr.helpers > 0 && cr.queue[0] == c {
+		cr.changed.Broadcast()
+	}
+	cr.mu.Unlock()
 	return true
+}
+
+// take returns a spare chunk, nil if there is none to be read into.
+func (cr *chunkReader) take() *chunk {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	switch n := len(cr.spare); {
+	case cr.ended:
+		return nil
+	case n > 0:
+		c := cr.spare[n-1]
+		cr.spare = cr.spare[:n-1]
+		return c
+	case cr.helpers == 0:
+		return &chunk{}
+	}
+	return nil
 }
 
 // read fills c with the next lines. It returns false at the end.
@@ -193,11 +244,12 @@ func (cr *chunkReader) read(c *chunk) bool {
 	return true
 }
 
-// stop lets the goroutines go. The caller releases nothing after it.
+// stop lets the helpers go.
 func (cr *chunkReader) stop() {
-	if cr.queue != nil {
-		close(cr.free)
-	}
+	cr.mu.Lock()
+	cr.ended = true
+	cr.changed.Broadcast()
+	cr.mu.Unlock()
 }
 
 // search looks for anchors in c. The first chunk and pieces of lines are not

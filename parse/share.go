@@ -59,7 +59,7 @@ func (p *parser) settle(t *Trace) {
 	}
 	sum := hashFrames(buf)
 	frames := p.stacks[sum]
-	if !equalFrames(frames, buf) {
+	if !SameFrames(frames, buf) {
 		taken := frames != nil
 		frames = slices.Clone(buf)
 		for i := range frames {
@@ -91,15 +91,23 @@ func hashFrames(frames []Frame) uint64 {
 	return h
 }
 
-// equalFrames compares all but the lines.
-func equalFrames(a, b []Frame) bool {
+// Same reports whether two frames are equal but for the line.
+func (f *Frame) Same(o *Frame) bool {
+	return f.Func == o.Func && f.Offset == o.Offset && f.Size == o.Size && f.Addr == o.Addr && f.HasOffset == o.HasOffset && f.HasAddr == o.HasAddr &&
+		f.Reliable == o.Reliable && f.Context == o.Context && f.Module == o.Module && f.BuildID == o.BuildID && f.Place.same(o.Place)
+}
+
+func (p *Place) same(o *Place) bool {
+	return p == o || p != nil && o != nil && p.File == o.File && p.Line == o.Line && p.Start == o.Start && slices.Equal(p.Inlined, o.Inlined)
+}
+
+// SameFrames reports whether two traces have the same frames, the lines apart.
+func SameFrames(a, b []Frame) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range a {
-		x, y := &a[i], &b[i]
-		if x.Func != y.Func || x.Offset != y.Offset || x.Size != y.Size || x.Addr != y.Addr || x.HasOffset != y.HasOffset || x.HasAddr != y.HasAddr ||
-			x.Reliable != y.Reliable || x.Context != y.Context || x.Module != y.Module || x.BuildID != y.BuildID || x.Place != y.Place {
+		if !a[i].Same(&b[i]) {
 			return false
 		}
 	}

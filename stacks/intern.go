@@ -44,7 +44,7 @@ func (in *interner) share(t *parse.Trace) {
 	}
 	sum := in.hash(t.Frames)
 	for s := in.byHash[sum]; s != nil; s = s.next {
-		if sameFrames(s.Frames, t.Frames) {
+		if parse.SameFrames(s.Frames, t.Frames) {
 			t.Share(s.Frames)
 			return
 		}
@@ -84,7 +84,7 @@ func (in *interner) number(t *parse.Trace) int32 {
 	return -1
 }
 
-// hash mixes what tells most stacks apart; sameFrames decides.
+// hash mixes what tells most stacks apart; parse.SameFrames decides.
 func (in *interner) hash(frames []parse.Frame) uint64 {
 	const prime = 0x9e3779b97f4a7c15
 	sum := uint64(len(frames))
@@ -98,24 +98,6 @@ func (in *interner) hash(frames []parse.Frame) uint64 {
 		sum ^= sum >> 29
 	}
 	return sum
-}
-
-func sameFrames(a, b []parse.Frame) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, y := &a[i], &b[i]
-		if x.Func != y.Func || x.Offset != y.Offset || x.Size != y.Size || x.Addr != y.Addr || x.HasOffset != y.HasOffset || x.HasAddr != y.HasAddr ||
-			x.Reliable != y.Reliable || x.Module != y.Module || x.BuildID != y.BuildID || x.Context != y.Context || !samePlace(x.Place, y.Place) {
-			return false
-		}
-	}
-	return true
-}
-
-func samePlace(a, b *parse.Place) bool {
-	return a == b || a != nil && b != nil && a.File == b.File && a.Line == b.Line && a.Start == b.Start && slices.Equal(a.Inlined, b.Inlined)
 }
 
 // ownFrames are the reliable frames of the task's own stack. Frames marked "? "

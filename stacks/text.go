@@ -54,37 +54,23 @@ func (t *texts) head(m *parse.Meta) {
 	t.set(m.Span.Input, m.Span.First, func() string { return m.Text })
 }
 
+func heads[E parse.Event](t *texts, list []E) {
+	for _, e := range list {
+		t.head(e.Head())
+	}
+}
+
 func (t *texts) snapshot(s *Snapshot) {
-	for _, e := range s.OOMs {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Kills {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Reaps {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Hung {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Blockers {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Lockdep {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Dumps {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Notes {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Cgroups {
-		t.head(&e.Meta)
-	}
-	for _, e := range s.Traces {
-		t.head(&e.Meta)
-	}
+	heads(t, s.OOMs)
+	heads(t, s.Kills)
+	heads(t, s.Reaps)
+	heads(t, s.Hung)
+	heads(t, s.Blockers)
+	heads(t, s.Lockdep)
+	heads(t, s.Dumps)
+	heads(t, s.Notes)
+	heads(t, s.Cgroups)
+	heads(t, s.Traces)
 	for _, e := range s.Locks {
 		t.head(&e.Meta)
 		for i := range e.Held {
