@@ -162,8 +162,9 @@ func newLookup(grams []gram, hashed uint32) *lookup {
 	return l
 }
 
-// hashFactor spreads bytes over the high bits; sift has it too.
-const hashFactor = 0x1e35a7bd
+// hashFactor spreads bytes over the high bits, and leaves out the last of four; the
+// assembly has it too.
+const hashFactor = 0x35a7bd00
 
 func (l *lookup) hash(x uint64) uint32 { return uint32(x) & l.hashed * hashFactor >> 22 }
 

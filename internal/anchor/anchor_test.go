@@ -18,7 +18,8 @@ type searcher struct {
 }
 
 func searchers(anchors []string) []searcher {
-	return []searcher{{"Scan", New(anchors...).Scan}, {"portable", newBigrams(minimal(anchors)).scan}}
+	portable := &Set{portable: newBigrams(minimal(anchors))}
+	return append(vectorSearchers(anchors), searcher{"portable", portable.Scan})
 }
 
 // naive is what Scan must do, told in the plainest way.
@@ -113,6 +114,7 @@ func TestLeftmost(t *testing.T) {
 		{"\n@[", "@[\n", "\n\n\n"},
 		{"\x00\x00\x00", "\x1b[0m", "\x00\n\x00\x1b"},
 		{"\xff\xfe\xfd", "\x80\x80\x80\x80", "ab\xc3\xa9", "\xc3\xa9b"},
+		{"abcd\xe9", "abcdi\xff", "e\x00\x1b\n\x80"}, // the bytes behind a gram need not be ASCII
 	} {
 		ways := searchers(anchors)
 		for _, a := range anchors {
