@@ -40,16 +40,14 @@ var anchorTexts = []string{
 
 var anchors = sync.OnceValue(func() *anchor.Set { return anchor.New(anchorTexts...) })
 
-// alone tells whether the anchor at the start of line is of a record of one
-// line: a mount, or a stamp that may be the first of a boot. Central logs have
-// many. There must be no other anchor in the line.
-func alone(line []byte) bool {
+// alone returns the length of the anchor that s begins with, if it is of a record
+// of one line: a mount, or a stamp that may be the first of a boot. Central logs
+// have many. Otherwise it is 0.
+func alone(s []byte) int {
 	for _, a := range [...]string{"): mounted f", "): Mount", "0.000000]"} {
-		if len(line) >= len(a) && string(line[:len(a)]) == a {
-			rest := line[len(a):]
-			at, _, _ := anchors().Scan(rest, 0)
-			return at < 0 || alone(rest[at:])
+		if len(s) >= len(a) && string(s[:len(a)]) == a {
+			return len(a)
 		}
 	}
-	return false
+	return 0
 }

@@ -260,34 +260,38 @@ func (cr *chunkReader) search(c *chunk) {
 	}
 	set := anchors()
 	at := 0
+	single := false // the line of the last hit goes on, no other anchor was in it yet
 	for at < len(c.data) {
 		i, lines, odd := set.Scan(c.data, at)
 		if odd { // text that NULs stand in may hold anchors all the same
 			return
 		}
-		if i < 0 {
-			c.lines, at = c.lines+lines, len(c.data)
-			break
-		}
-		start := at + 1 + bytes.LastIndexByte(c.data[at:i], '\n')
-		if len(c.hits) == maxHits {
-			c.lines += lines
-			at = start
-			break
-		}
 		c.lines += lines
-		n := bytes.IndexByte(c.data[i:], '\n') + 1
-		line := c.data[i:]
-		if n > 0 {
-			line = line[:n-1]
+		if i < 0 {
+			at = len(c.data)
+			break
 		}
-		c.hits = append(c.hits, hit{start, c.lines, alone(line)})
-		if n == 0 {
+		n := alone(c.data[i:])
+		if single && lines == 0 {
+			c.hits[len(c.hits)-1].alone = n > 0
+		} else {
+			start := at + 1 + bytes.LastIndexByte(c.data[at:i], '\n')
+			if len(c.hits) == maxHits {
+				at = start
+				break
+			}
+			c.hits = append(c.hits, hit{start, c.lines, n > 0})
+		}
+		if single = n > 0; single {
+			at = i + n
+			continue
+		}
+		if n = bytes.IndexByte(c.data[i:], '\n'); n < 0 {
 			at = len(c.data)
 			break
 		}
 		c.lines++
-		at = i + n
+		at = i + n + 1
 	}
 	c.scanned = at
 }
