@@ -14,7 +14,8 @@ type Options struct {
 
 	Symbols Symbols // names frames that are only an address, nil for none
 
-	whole bool // parse every line, also those that cannot matter, by itself
+	whole bool // parse every line, also those that cannot matter
+	slow  bool // read every line by itself, also those like the one before
 	chunk int  // size of all chunks, bytes; as is usual if 0
 }
 
@@ -41,7 +42,7 @@ func read(r io.Reader, opt Options, emit func(Event)) (*parser, error) {
 	p.ft.p = p
 	input := &counter{r: r}
 	cr := newChunkReader(asUTF8(input), opt)
-	p.fr.slow = opt.whole
+	p.fr.slow = opt.slow
 	p.take = p.line
 	p.skim(cr)
 	take := p.take

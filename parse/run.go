@@ -117,7 +117,7 @@ const memoText = 60
 // without blanks around, and that those which follow may be read by frame.
 func (p *parser) remember(a *assembler, ln *line, s string, info frameInfo) {
 	if p.memos == nil {
-		if p.offset == 0 || p.opt.whole || p.opt.Symbols != nil {
+		if p.offset == 0 || p.opt.slow || p.opt.Symbols != nil {
 			return
 		}
 		p.memos = make([]memo, memoSize)

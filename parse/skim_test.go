@@ -105,7 +105,7 @@ func TestSkim(t *testing.T) {
 	for i, name := range slices.Sorted(maps.Keys(logs)) {
 		kind := [...]string{"dmesg", "syslog", "foreign", "json"}[i%4]
 		text := noiseLines(kind, 400, rnd) + logs[name] + "\n" + noiseLines(kind, 700, rnd)
-		want, wres, all := skimAll(strings.NewReader(text), Options{whole: true})
+		want, wres, all := skimAll(strings.NewReader(text), Options{whole: true, slow: true})
 		for _, size := range []int{16 << 10, 40_000} {
 			got, gres, some := skimAll(strings.NewReader(text), Options{chunk: size})
 			sameRead(t, fmt.Sprintf("%s in %s, chunks of %d", name, kind, size), want, got, wres, gres)
@@ -135,7 +135,7 @@ func TestSkimParallel(t *testing.T) {
 	text := b.String()
 	opt := Options{chunk: 20_000, MaxLine: 10_000}
 	whole := opt
-	whole.whole = true
+	whole.whole, whole.slow = true, true
 	want, wres, _ := skimAll(strings.NewReader(text), whole)
 	long := 0
 	for _, d := range wres.Diagnostics {
@@ -188,7 +188,7 @@ func FuzzSkim(f *testing.F) {
 		kind := kinds[rnd.IntN(len(kinds))]
 		cut := rnd.IntN(len(text) + 1)
 		text = noiseLines(kind, 150, rnd) + text[:cut] + "\n" + noiseLines(kind, rnd.IntN(300), rnd) + text[cut:] + "\n" + noiseLines(kind, 150, rnd)
-		want, wres, _ := skimAll(strings.NewReader(text), Options{whole: true, MaxLine: 4 << 10})
+		want, wres, _ := skimAll(strings.NewReader(text), Options{whole: true, slow: true, MaxLine: 4 << 10})
 		// What has no anchor, and is passed over far from lines that have one: the
 		// rows of a trace without its head, and what names a task but has no stack
 		// of it (a row of a dump that lost its title, a collector's heading).
