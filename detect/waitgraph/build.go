@@ -35,6 +35,10 @@ type builder struct {
 	crowded   map[*lockmodel.Class]bool
 	commits   []*View // see commitEdge
 	mounts    []mount // see devicesOf
+
+	openWaits map[int]openWait // of traces, by pid; nil until they are asked for
+	lockOf    map[string]*Node // the first of Nodes[:addressed] with an address
+	addressed int
 }
 
 // Trapped is a task that sits in its memcg's OOM: in the charge with its

@@ -316,7 +316,7 @@ func Build(snap *stacks.Snapshot, opt Options) *Graph {
 	g := &Graph{Snap: snap, Model: opt.Model, views: make(map[*stacks.Task]*View, len(snap.Tasks)), nodes: map[string]*Node{}, edges: map[edgeKey]*Edge{}}
 	g.Version, _ = lockmodel.ParseVersion(snap.Release)
 	g.dec = decoder{model: opt.Model, version: g.Version, known: map[reading]*Reading{}}
-	b := &builder{Graph: g, opt: opt, tables: map[*parse.OOM]*table{}, victimsOf: map[*stacks.Task][]*Victim{}, writing: map[conflict][]*View{}}
+	b := &builder{Graph: g, opt: opt, tables: map[*parse.OOM]*table{}, victimsOf: map[*stacks.Task][]*Victim{}, writing: map[conflict][]*View{}, lockOf: map[string]*Node{}}
 	b.view()
 	b.episodes()
 	b.chargers()

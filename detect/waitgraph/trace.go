@@ -8,19 +8,30 @@ import (
 	"github.com/oomtrace/oomtrace/stacks"
 )
 
-// tracedWait is a wait for a lock that its trace did not see end.
+// openWait is a wait for a lock that a trace did not see end.
+type openWait struct {
+	trace *stacks.Trace
+	wait  *stacks.TraceWait
+}
+
+// tracedWait is the first open wait of a task, nil if it has none.
 func (b *builder) tracedWait(t *stacks.Task) (*stacks.Trace, *stacks.TraceWait) {
 	if !t.HasPid || t.Gone != nil {
 		return nil, nil
 	}
-	for _, tr := range b.Snap.Traces {
-		for i := range tr.Waits {
-			if w := &tr.Waits[i]; w.Pid == t.Pid && !w.Ended && !w.Spinning() {
-				return tr, w
+	if b.openWaits == nil {
+		b.openWaits = map[int]openWait{}
+		for _, tr := range b.Snap.Traces {
+			for i := range tr.Waits {
+				w := &tr.Waits[i]
+				if _, known := b.openWaits[w.Pid]; !known && !w.Ended && !w.Spinning() {
+					b.openWaits[w.Pid] = openWait{tr, w}
+				}
 			}
 		}
 	}
-	return nil, nil
+	w := b.openWaits[t.Pid]
+	return w.trace, w.wait
 }
 
 // contentionAddress takes the lock's address from the event that began the
@@ -156,10 +167,14 @@ func (b *builder) traceWaitEdge(tr *stacks.Trace, tw *stacks.TraceWait, t *stack
 // lockAt is the node of an address: the one that another waiter has, or a new
 // one of the kind that the event tells.
 func (b *builder) lockAt(tw *stacks.TraceWait) *Node {
-	for _, n := range b.Nodes {
-		if n.Kind == "lock" && n.Address == tw.Addr && tw.Addr != "" {
-			return n
+	for ; b.addressed < len(b.Nodes); b.addressed++ {
+		n := b.Nodes[b.addressed]
+		if n.Kind == "lock" && n.Address != "" && b.lockOf[n.Address] == nil {
+			b.lockOf[n.Address] = n
 		}
+	}
+	if n := b.lockOf[tw.Addr]; n != nil {
+		return n
 	}
 	name, label := "lock", "lock"
 	switch {
