@@ -155,6 +155,7 @@ type Tracer struct {
 	ooms    []*parse.OOM
 	kills   map[int]*parse.Kill
 	reaps   map[int]bool
+	held    map[int]int // locks that a pid holds, of tr.holders
 }
 
 // tracedTask is the state of one task while its events stream by.
@@ -204,7 +205,7 @@ func (t *Tracer) begin(m *parse.Meta) {
 	}
 	t.tr = &Trace{Meta: *m, holders: map[string][]TraceHold{}, byPid: map[int]*TraceTask{}}
 	t.tasks, t.cpu, t.samples = map[int]*tracedTask{}, map[int]int{}, map[string]int{}
-	t.kills, t.reaps = map[int]*parse.Kill{}, map[int]bool{}
+	t.kills, t.reaps, t.held = map[int]*parse.Kill{}, map[int]bool{}, map[int]int{}
 }
 
 // task finds or makes the state of a task; pid 0 is idle.
@@ -427,8 +428,10 @@ func (t *Tracer) exit(k *tracedTask, e *parse.TraceEvent) {
 		k.sys = openCall{}
 	}
 	k.span(TraceSpan{State: TraceExiting, Start: e.Time, Line: e.Span.First})
-	for addr := range t.tr.holders {
-		t.release(addr, k.Pid)
+	if t.held[k.Pid] > 0 {
+		for addr := range t.tr.holders {
+			t.release(addr, k.Pid)
+		}
 	}
 	k.wait = nil
 }
@@ -510,11 +513,12 @@ func (t *Tracer) hold(addr string, h TraceHold) {
 		return
 	}
 	if !h.Shared && !h.Exact { // whoever had it before has released it
-		list = slices.DeleteFunc(list, func(o TraceHold) bool { return !o.Exact })
+		list = t.drop(list, func(o TraceHold) bool { return !o.Exact })
 	}
-	list = slices.DeleteFunc(list, func(o TraceHold) bool { return o.Pid == h.Pid })
+	list = t.drop(list, func(o TraceHold) bool { return o.Pid == h.Pid })
 	if len(list) < 64 {
 		list = append(list, h)
+		t.held[h.Pid]++
 	}
 	t.tr.holders[addr] = list
 }
@@ -524,11 +528,24 @@ func (t *Tracer) release(addr string, pid int) {
 	if !ok {
 		return
 	}
-	if list = slices.DeleteFunc(list, func(o TraceHold) bool { return o.Pid == pid }); len(list) == 0 {
+	if list = t.drop(list, func(o TraceHold) bool { return o.Pid == pid }); len(list) == 0 {
 		delete(t.tr.holders, addr)
 		return
 	}
 	t.tr.holders[addr] = list
+}
+
+// drop removes holds from a list of holders.
+func (t *Tracer) drop(list []TraceHold, gone func(TraceHold) bool) []TraceHold {
+	return slices.DeleteFunc(list, func(h TraceHold) bool {
+		if !gone(h) {
+			return false
+		}
+		if t.held[h.Pid]--; t.held[h.Pid] == 0 {
+			delete(t.held, h.Pid)
+		}
+		return true
+	})
 }
 
 // killed makes the report of an OOM kill that the trace alone tells of.
