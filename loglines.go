@@ -62,7 +62,7 @@ func fetchLines(src Source, index []parse.LineOffset, lines []int) []string {
 				if err != nil {
 					return out
 				}
-				at = lineCounter{r: r, line: index[k].Line}
+				at = lineCounter{r: r, line: index[k].Line, buf: at.buf}
 			}
 		}
 		if at.r == nil {
@@ -70,7 +70,7 @@ func fetchLines(src Source, index []parse.LineOffset, lines []int) []string {
 			if err != nil {
 				return out
 			}
-			at = lineCounter{r: r, line: 1}
+			at.r, at.line = r, 1
 		}
 		if !at.skip(line) {
 			return out
@@ -89,8 +89,15 @@ type lineCounter struct {
 	line int    // the next one
 	rest []byte // of buf, not yet used
 	buf  []byte
+	more bool // r was read from
 	err  error
 }
+
+// What is read at once: the lines are most often near where r was opened.
+const (
+	nearBytes = 16 << 10
+	farBytes  = 256 << 10
+)
 
 func (l *lineCounter) close() {
 	if l.r != nil {
@@ -99,12 +106,17 @@ func (l *lineCounter) close() {
 }
 
 func (l *lineCounter) fill() bool {
-	if l.buf == nil {
-		l.buf = make([]byte, 256<<10)
+	size := nearBytes
+	if l.more {
+		size = farBytes
 	}
+	if len(l.buf) < size {
+		l.buf = make([]byte, size)
+	}
+	l.more = true
 	for l.err == nil {
 		var n int
-		if n, l.err = l.r.Read(l.buf); n > 0 {
+		if n, l.err = l.r.Read(l.buf[:size]); n > 0 {
 			l.rest = l.buf[:n]
 			return true
 		}
