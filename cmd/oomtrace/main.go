@@ -19,7 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	_ "github.com/oomtrace/oomtrace/internal/prefault"
+	_ "github.com/oomtrace/oomtrace/internal/start"
 )
 
 // The exit status of oomtrace.

@@ -1,17 +1,22 @@
 //go:build amd64 || arm64
 
-package prefault
+package start
 
 import (
 	"syscall"
 	"unsafe"
 )
 
+// Every run touches its code, its data and the first of its heap. Page by page
+// these are several hundred page faults, and on a virtual machine each may cost
+// more than what the program does between two of them. So the kernel is asked
+// to map them at once.
+//
 // Of the uninitialised data and the heap this much is touched by a run on a
 // log of a few lines. More would be memory that a small run does not need.
 const (
 	bssBytes  = 256 << 10
-	heapBytes = 1 << 20
+	heapBytes = 1536 << 10
 )
 
 // From Linux 5.14 on; before, madvise says EINVAL and nothing is lost.
@@ -22,8 +27,6 @@ const (
 
 var probe *[64]byte
 
-// The imports of this package are few so that it is initialised before nearly
-// all others, which then find their pages mapped.
 func init() {
 	for _, s := range segments() {
 		switch {
