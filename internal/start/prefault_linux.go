@@ -7,17 +7,17 @@ import (
 	"unsafe"
 )
 
-// Every run touches its code, its data and the first of its heap. Page by page
-// these are several hundred page faults, and on a virtual machine each may cost
-// more than what the program does between two of them. So the kernel is asked
-// to map them at once.
+// Every run touches its code and the first of its heap. Page by page these are
+// some three hundred page faults, and on a virtual machine each may cost more
+// than what the program does between two of them. So the kernel is asked to map
+// them at once.
 //
-// Of the uninitialised data and the heap this much is touched by a run on a
-// log of a few lines. More would be memory that a small run does not need.
-const (
-	bssBytes  = 256 << 10
-	heapBytes = 1536 << 10
-)
+// Not its data and constants: of these a run touches few pages, and a page of
+// data that is written to is copied, whoever asks for it.
+
+// heapBytes of the heap are touched by a run on a log of a few lines. More
+// would be memory that a small run does not need.
+const heapBytes = 1536 << 10
 
 // From Linux 5.14 on; before, madvise says EINVAL and nothing is lost.
 const (
@@ -28,15 +28,8 @@ const (
 var probe *[64]byte
 
 func init() {
-	for _, s := range segments() {
-		switch {
-		case s.flags&pfX != 0:
-			populate(s.addr, s.size, populateRead)
-		case s.flags&pfW != 0:
-			populate(s.addr, s.size+min(s.zero, bssBytes), populateWrite)
-		}
-		// Constants are not: a run reads a small part of them.
-	}
+	addr, size := code()
+	populate(addr, size, populateRead)
 	// The heap grows upwards from here in pieces of 4 MB; past the end of the
 	// first one nothing is mapped, and the kernel stops there.
 	probe = new([64]byte)
@@ -51,17 +44,10 @@ func populate(addr, size, how uintptr) syscall.Errno {
 	return err
 }
 
-// segment is a part of the program file in memory.
-type segment struct {
-	addr, size uintptr
-	zero       uintptr // bytes after it that are in no file
-	flags      uint32
-}
-
 // From elf(5) and getauxval(3).
 const (
 	ptLoad, ptPhdr  = 1, 6
-	pfX, pfW        = 1, 2
+	pfX             = 1
 	atPhdr, atPhnum = 3, 5
 )
 
@@ -70,13 +56,14 @@ type programHeader struct {
 	off, vaddr, paddr, filesz, memsz, align uintptr
 }
 
-// segments reads the program headers where the kernel says they are.
-func segments() []segment {
-	var auxv [64][2]uintptr
+// code returns where the code of the program is. The kernel says where the
+// program headers are, and they say the rest.
+func code() (addr, size uintptr) {
 	fd, err := syscall.Open("/proc/self/auxv", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil
+		return 0, 0
 	}
+	var auxv [64][2]uintptr
 	syscall.Read(fd, unsafe.Slice((*byte)(unsafe.Pointer(&auxv)), unsafe.Sizeof(auxv)))
 	syscall.Close(fd)
 	var headers *programHeader
@@ -90,17 +77,16 @@ func segments() []segment {
 		}
 	}
 	if headers == nil {
-		return nil
+		return 0, 0
 	}
-	var out []segment
 	var base uintptr // of a position-independent program
 	for _, h := range unsafe.Slice(headers, n) {
-		switch h.kind {
-		case ptPhdr:
+		switch {
+		case h.kind == ptPhdr:
 			base = uintptr(unsafe.Pointer(headers)) - h.vaddr
-		case ptLoad:
-			out = append(out, segment{base + h.vaddr, h.filesz, h.memsz - h.filesz, h.flags})
+		case h.kind == ptLoad && h.flags&pfX != 0:
+			return base + h.vaddr, h.filesz
 		}
 	}
-	return out
+	return 0, 0
 }
