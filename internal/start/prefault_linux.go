@@ -2,10 +2,7 @@
 
 package start
 
-import (
-	"syscall"
-	"unsafe"
-)
+import "unsafe"
 
 // Every run touches its code and the first of its heap. Page by page these are
 // some three hundred page faults, and on a virtual machine each may cost more
@@ -28,27 +25,40 @@ const (
 var probe *[64]byte
 
 func init() {
-	addr, size := code()
-	populate(addr, size, populateRead)
+	p := findProgram(auxv())
+	if p.page == 0 {
+		return
+	}
+	p.populate(p.code, p.size, populateRead)
 	// The heap grows upwards from here in pieces of 4 MB; past the end of the
 	// first one nothing is mapped, and the kernel stops there.
 	probe = new([64]byte)
-	populate(uintptr(unsafe.Pointer(probe)), heapBytes, populateWrite)
+	p.populate(uintptr(unsafe.Pointer(probe)), heapBytes, populateWrite)
 }
 
-func populate(addr, size, how uintptr) syscall.Errno {
-	page := uintptr(syscall.Getpagesize())
-	start := addr &^ (page - 1)
-	end := (addr + size + page - 1) &^ (page - 1)
-	_, _, err := syscall.RawSyscall(syscall.SYS_MADVISE, start, end-start, how)
-	return err
+func (p *program) populate(addr, size, how uintptr) (errno int) {
+	start := addr &^ (p.page - 1)
+	end := (addr + size + p.page - 1) &^ (p.page - 1)
+	return madvise(start, end-start, how)
 }
+
+// madvise is the system call. The package syscall is not imported as it is
+// initialised late.
+//
+//go:noescape
+func madvise(addr, size, advice uintptr) (errno int)
+
+// auxv is what the kernel told the program at its start, as the runtime offers
+// it to golang.org/x/sys.
+//
+//go:linkname auxv runtime.getAuxv
+func auxv() []uintptr
 
 // From elf(5) and getauxval(3).
 const (
-	ptLoad, ptPhdr  = 1, 6
-	pfX             = 1
-	atPhdr, atPhnum = 3, 5
+	ptLoad, ptPhdr            = 1, 6
+	pfX                       = 1
+	atPhdr, atPhnum, atPagesz = 3, 5, 6
 )
 
 type programHeader struct {
@@ -56,28 +66,29 @@ type programHeader struct {
 	off, vaddr, paddr, filesz, memsz, align uintptr
 }
 
-// code returns where the code of the program is. The kernel says where the
-// program headers are, and they say the rest.
-func code() (addr, size uintptr) {
-	fd, err := syscall.Open("/proc/self/auxv", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return 0, 0
-	}
-	var auxv [64][2]uintptr
-	syscall.Read(fd, unsafe.Slice((*byte)(unsafe.Pointer(&auxv)), unsafe.Sizeof(auxv)))
-	syscall.Close(fd)
+// program is where the code is, and the size of a page; zero where that is not
+// known.
+type program struct {
+	code, size uintptr
+	page       uintptr
+}
+
+// findProgram finds it in the program headers, which the kernel points out.
+func findProgram(auxv []uintptr) (p program) {
 	var headers *programHeader
 	var n uintptr
-	for _, a := range auxv {
-		switch a[0] {
+	for i := 0; i+1 < len(auxv); i += 2 {
+		switch auxv[i] {
 		case atPhdr:
-			headers = *(**programHeader)(unsafe.Pointer(&a[1])) // no memory of Go's
+			headers = *(**programHeader)(unsafe.Pointer(&auxv[i+1])) // no memory of Go's
 		case atPhnum:
-			n = a[1]
+			n = auxv[i+1]
+		case atPagesz:
+			p.page = auxv[i+1]
 		}
 	}
 	if headers == nil {
-		return 0, 0
+		return program{}
 	}
 	var base uintptr // of a position-independent program
 	for _, h := range unsafe.Slice(headers, n) {
@@ -85,8 +96,8 @@ func code() (addr, size uintptr) {
 		case h.kind == ptPhdr:
 			base = uintptr(unsafe.Pointer(headers)) - h.vaddr
 		case h.kind == ptLoad && h.flags&pfX != 0:
-			return base + h.vaddr, h.filesz
+			p.code, p.size = base+h.vaddr, h.filesz
 		}
 	}
-	return 0, 0
+	return p
 }

@@ -8,13 +8,15 @@ import (
 	"testing"
 )
 
-func TestCode(t *testing.T) {
-	addr, size := code()
-	here := reflect.ValueOf(TestCode).Pointer()
-	if here < addr || here >= addr+size {
-		t.Errorf("this test is at %#x, the code at %#x, %d bytes", here, addr, size)
+func TestProgram(t *testing.T) {
+	p := findProgram(auxv())
+	if here := reflect.ValueOf(TestProgram).Pointer(); here < p.code || here >= p.code+p.size {
+		t.Errorf("this test is at %#x, the code at %#x, %d bytes", here, p.code, p.size)
 	}
-	if err := populate(addr, size, populateRead); err != 0 && err != syscall.EINVAL {
+	if want := uintptr(syscall.Getpagesize()); p.page != want {
+		t.Errorf("a page has %d bytes, want %d", p.page, want)
+	}
+	if err := syscall.Errno(p.populate(p.code, p.size, populateRead)); err != 0 && err != syscall.EINVAL {
 		t.Error(err)
 	}
 }
