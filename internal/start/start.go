@@ -7,7 +7,20 @@ package start
 import "runtime"
 
 func init() {
+	growStack()
 	// The samples for --memprofile cost each run half a megabyte and half a
 	// millisecond; that flag turns them on.
 	runtime.MemProfileRate = 0
 }
+
+// growStack makes the stack of the main goroutine 16 kB long while it holds two
+// frames. Else it is doubled three times, deeper each time, and each frame on
+// it is looked up in tables that are not in memory yet.
+//
+//go:noinline
+func growStack() byte {
+	var frame [9 << 10]byte
+	return frame[zero]
+}
+
+var zero int // not known to the compiler
