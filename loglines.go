@@ -62,7 +62,7 @@ func fetchLines(src Source, index []parse.LineOffset, lines []int) []string {
 				if err != nil {
 					return out
 				}
-				at = lineCounter{r: r, line: index[k].Line, buf: at.buf, size: firstFill}
+				at = lineCounter{r: r, line: index[k].Line, buf: at.buf}
 			}
 		}
 		if at.r == nil {
@@ -70,7 +70,7 @@ func fetchLines(src Source, index []parse.LineOffset, lines []int) []string {
 			if err != nil {
 				return out
 			}
-			at = lineCounter{r: r, line: 1, size: maxFill}
+			at.r, at.line = r, 1
 		}
 		if !at.skip(line) {
 			return out
@@ -89,14 +89,14 @@ type lineCounter struct {
 	line int    // the next one
 	rest []byte // of buf, not yet used
 	buf  []byte
-	size int // how much of buf the next read fills
+	more bool // r was read from
 	err  error
 }
 
-// At a place of the index the lines are close by; further on they may be far.
+// What is read at once: the lines are most often near where r was opened.
 const (
-	firstFill = 16 << 10
-	maxFill   = 256 << 10
+	nearBytes = 16 << 10
+	farBytes  = 256 << 10
 )
 
 func (l *lineCounter) close() {
@@ -106,14 +106,18 @@ func (l *lineCounter) close() {
 }
 
 func (l *lineCounter) fill() bool {
-	if len(l.buf) < l.size {
-		l.buf = make([]byte, l.size)
+	size := nearBytes
+	if l.more {
+		size = farBytes
 	}
+	if len(l.buf) < size {
+		l.buf = make([]byte, size)
+	}
+	l.more = true
 	for l.err == nil {
 		var n int
-		if n, l.err = l.r.Read(l.buf[:l.size]); n > 0 {
+		if n, l.err = l.r.Read(l.buf[:size]); n > 0 {
 			l.rest = l.buf[:n]
-			l.size = min(2*l.size, maxFill)
 			return true
 		}
 	}

@@ -50,9 +50,6 @@ type Options struct {
 // code "unreadable"; the others are analysed all the same. The error is that
 // of ctx.
 func Analyze(ctx context.Context, sources []Source, opt Options) (*report.Report, error) {
-	if opt.LockModel == nil {
-		go lockmodel.Embedded() // parsed while the log is read
-	}
 	var c stacks.Collector
 	number := map[string]int{} // from 1, by name
 	for i, src := range slices.Backward(sources) {
@@ -121,18 +118,24 @@ func addTexts(snaps []*stacks.Snapshot, incs []report.Incident) {
 // ends first.
 func readAll(ctx context.Context, sources []Source, symbols parse.Symbols, c *stacks.Collector) []parse.Result {
 	results := make([]parse.Result, len(sources))
+	read := func(i int) {
+		if ctx.Err() == nil {
+			results[i] = readOne(i, sources[i], symbols, c)
+		}
+	}
+	if len(sources) == 1 { // the stack of a goroutine would have to grow anew
+		read(0)
+		return results
+	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 8)
-	for i, src := range sources {
+	for i := range sources {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			if ctx.Err() != nil {
-				return
-			}
-			results[i] = readOne(i, src, symbols, c)
+			read(i)
 		}()
 	}
 	wg.Wait()

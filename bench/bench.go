@@ -101,6 +101,7 @@ func (b *bench) build() error {
 	} {
 		cmd := exec.Command("go", append([]string{"build", "-trimpath"}, p.args...)...)
 		cmd.Dir = p.dir
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the README has it
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
 		}

@@ -120,7 +120,7 @@ func analyze(cmd *cobra.Command, f analyzeFlags, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "oomtrace: reading from the terminal; end with Ctrl-D")
 	}
 
-	in := input.Open(args, cmd.InOrStdin(), input.Options{Limits: f.limits, Journal: journalctl(), Trace: traceCmd()})
+	in := input.Open(args, cmd.InOrStdin(), input.Options{Limits: f.limits, Journal: journalctl, Trace: traceCmd})
 	defer in.Close()
 	if f.listInputs {
 		return listInputs(cmd.OutOrStdout(), in)
@@ -272,7 +272,7 @@ func sources(in *input.Inputs) []oomtrace.Source {
 
 // journalctl returns what reads a file of systemd's journal, nil where the
 // program is not there.
-func journalctl() func(file string) (io.ReadCloser, error) {
+func journalctl() input.Reader {
 	path, err := exec.LookPath("journalctl")
 	if err != nil {
 		return nil
@@ -288,7 +288,7 @@ func journalctl() func(file string) (io.ReadCloser, error) {
 
 // traceCmd returns what makes text of a recording of trace-cmd, nil where the
 // program is not there.
-func traceCmd() func(file string) (io.ReadCloser, error) {
+func traceCmd() input.Reader {
 	path, err := exec.LookPath("trace-cmd")
 	if err != nil {
 		return nil

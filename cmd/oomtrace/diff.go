@@ -142,7 +142,7 @@ func foundNew(a, b *report.Report, level string) bool {
 // loadReport reads the report that the only argument is, or analyses the logs
 // that the arguments are.
 func loadReport(ctx context.Context, args []string, stdin io.Reader) (*report.Report, error) {
-	in := input.Open(args, stdin, input.Options{Journal: journalctl(), Trace: traceCmd()})
+	in := input.Open(args, stdin, input.Options{Journal: journalctl, Trace: traceCmd})
 	defer in.Close()
 	srcs := sources(in)
 	if len(srcs) == 1 {

@@ -18,6 +18,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	_ "github.com/oomtrace/oomtrace/internal/start"
 )
 
 // The exit status of oomtrace.

@@ -38,6 +38,9 @@ func (p *profiles) start() error {
 		return usage("--cpuprofile and --memprofile are both %s", p.cpu)
 	}
 	p.started = true
+	if p.mem != "" {
+		runtime.MemProfileRate = 512 << 10 // Go's own; 0 until here, see internal/start
+	}
 	if p.cpu == "" {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
@@ -14,7 +15,7 @@ import (
 var release string
 
 // version is that of a release, or of the module that `go install` fetched.
-func version() string {
+var version = sync.OnceValue(func() string {
 	if release != "" {
 		return release
 	}
@@ -22,7 +23,7 @@ func version() string {
 		return strings.TrimPrefix(info.Main.Version, "v")
 	}
 	return "devel"
-}
+})
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{

@@ -33,6 +33,7 @@ var allowed = []struct {
 	{"internal/tracecheck", nil},
 	{"internal/archtest", nil},
 	{"internal/anchor", nil},
+	{"internal/start", nil},
 	{"parse", nil},
 	{"report", nil},
 	{"stacks", []string{"parse"}},

@@ -169,7 +169,7 @@ func openBytes(t testing.TB, data []byte, name string, lim Limits) *Inputs {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	in := Open([]string{path}, nil, Options{Limits: lim, Journal: testJournal})
+	in := Open([]string{path}, nil, Options{Limits: lim, Journal: findTestJournal})
 	t.Cleanup(func() { in.Close() })
 	for i := range in.Sources {
 		in.Sources[i].Name = strings.TrimPrefix(in.Sources[i].Name, filepath.Dir(path)+"/")
@@ -775,7 +775,9 @@ func TestSpool(t *testing.T) {
 
 // testJournal stands for journalctl in openBytes; a test that sets it does not
 // run beside another.
-var testJournal func(file string) (io.ReadCloser, error)
+var testJournal Reader
+
+func findTestJournal() Reader { return testJournal }
 
 func TestJournal(t *testing.T) {
 	t.Cleanup(func() { testJournal = nil })
@@ -805,7 +807,7 @@ func TestJournal(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "system.journal"), []byte(journal))
-	in := Open([]string{dir}, nil, Options{Journal: testJournal})
+	in := Open([]string{dir}, nil, Options{Journal: findTestJournal})
 	defer in.Close()
 	if got := names(t, in.Sources, dir+"/"); len(got) != 1 || got[0] != "system.journal" {
 		t.Errorf("directory: %q", got)
@@ -837,17 +839,19 @@ func TestTraceRecording(t *testing.T) {
 	data := []byte(traceMagic + strings.Repeat("\x00", 200))
 	path := filepath.Join(t.TempDir(), "trace.dat")
 	write(t, path, data)
-	in := Open([]string{path}, nil, Options{Trace: func(file string) (io.ReadCloser, error) {
+	traceCmd := func(file string) (io.ReadCloser, error) {
 		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, data) {
 			return nil, errors.New("not a recording")
 		}
 		return io.NopCloser(strings.NewReader(line)), nil
-	}})
+	}
+	in := Open([]string{path}, nil, Options{Trace: func() Reader { return traceCmd }})
 	defer in.Close()
 	if got := textOf(t, in.Sources, path); got != line {
 		t.Errorf("read %q", got)
 	}
-	in = Open([]string{path}, nil, Options{Trace: func(string) (io.ReadCloser, error) { return nil, errors.New("Bad message") }})
+	traceCmd = func(string) (io.ReadCloser, error) { return nil, errors.New("Bad message") }
+	in = Open([]string{path}, nil, Options{Trace: func() Reader { return traceCmd }})
 	defer in.Close()
 	if _, err := in.Sources[0].Open(); err == nil || !strings.Contains(err.Error(), "trace-cmd cannot read it (Bad message); the file is a trace-cmd recording; convert it: trace-cmd report -i ") {
 		t.Errorf("%v", err)

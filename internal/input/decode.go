@@ -86,10 +86,13 @@ var codecs = []codec{
 
 // decode takes the compression from r, all layers of it.
 func decode(r io.Reader, in layers) (stream, error) {
+	size := in.size
 	f, _ := r.(*os.File)
 	if f != nil {
 		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 			f = nil
+		} else if size == 0 {
+			size = info.Size()
 		}
 	}
 	if in.raw == nil {
@@ -97,8 +100,8 @@ func decode(r io.Reader, in layers) (stream, error) {
 		r = in.raw
 	}
 	buffer := bufferLen
-	if in.size > 0 {
-		buffer = int(min(max(in.size, sniffLen), bufferLen))
+	if size > 0 {
+		buffer = int(min(max(size, sniffLen), bufferLen))
 	}
 	br, head, err := peek(r, buffer)
 	if err != nil {

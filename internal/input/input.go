@@ -51,14 +51,17 @@ type Source struct {
 type Options struct {
 	Limits
 
-	// Journal returns the kernel's messages in a file of systemd's journal as
-	// text. Where it is nil the error of such a file names the command that
-	// exports it.
-	Journal func(file string) (io.ReadCloser, error)
+	// Journal returns what reads the kernel's messages in a file of systemd's
+	// journal as text. It is asked when there is such a file. Where it is nil,
+	// or returns nil, the error of the file names the command that exports it.
+	Journal func() Reader
 
 	// Trace does the same for a recording of trace-cmd (trace.dat).
-	Trace func(file string) (io.ReadCloser, error)
+	Trace func() Reader
 }
+
+// Reader opens the text of a file that is none.
+type Reader func(file string) (io.ReadCloser, error)
 
 // Inputs are the sources that arguments stand for.
 type Inputs struct {

@@ -27,12 +27,20 @@ const traceHelp = "is a trace-cmd recording; convert it: trace-cmd report -i NAM
 type recording struct {
 	magic, program, help string
 	suffix               string // of a temporary file
-	read                 func(*Options) func(file string) (io.ReadCloser, error)
+	find                 func(*Options) func() Reader
+}
+
+// read returns what makes text of the recording, nil without its program.
+func (k *recording) read(opt *Options) Reader {
+	if find := k.find(opt); find != nil {
+		return find()
+	}
+	return nil
 }
 
 var recordings = []*recording{
-	{journalMagic, "journalctl", journalHelp, ".journal", func(o *Options) func(string) (io.ReadCloser, error) { return o.Journal }},
-	{traceMagic, "trace-cmd", traceHelp, ".dat", func(o *Options) func(string) (io.ReadCloser, error) { return o.Trace }},
+	{journalMagic, "journalctl", journalHelp, ".journal", func(o *Options) func() Reader { return o.Journal }},
+	{traceMagic, "trace-cmd", traceHelp, ".dat", func(o *Options) func() Reader { return o.Trace }},
 }
 
 // recordingOf returns the kind of a recording, nil for anything else.
