@@ -1,24 +1,20 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
+	"os"
+	"os/exec"
 	"os/signal"
-	"slices"
-	"strings"
-	"sync"
+	"path/filepath"
 	"syscall"
 	"time"
 
-	"github.com/google/pprof/driver"
-	"github.com/google/pprof/profile"
 	"github.com/spf13/cobra"
 
+	"github.com/oomtrace/oomtrace/internal/loopback"
 	"github.com/oomtrace/oomtrace/report"
 )
 
@@ -32,6 +28,10 @@ func newPprof() *cobra.Command {
 graph, top functions. It prints the address to open in a browser, and ends with
 Ctrl-C. FILE is a log as for analyze, or a report of "analyze --format json".
 
+The web interface is a program of its own, oomtrace-pprof, looked for beside
+oomtrace and in $PATH:
+  go install github.com/oomtrace/oomtrace/cmd/oomtrace-pprof@latest
+
 It listens on this machine only, unless --allow-remote is given: whoever can
 connect sees what the log says.`,
 		Example: `  oomtrace pprof dmesg.log --http localhost:0`,
@@ -41,8 +41,12 @@ connect sees what the log says.`,
 			if err != nil {
 				return usage("--http %q: want HOST:PORT, such as localhost:0", address)
 			}
-			if !remote && !loopback(host) {
+			if !remote && !loopback.Is(host) {
 				return usage("--http %s is no address of this machine alone; --allow-remote serves it to others", address)
+			}
+			viewer, err := findViewer()
+			if err != nil {
+				return failed(err)
 			}
 			r, err := loadReport(cmd.Context(), args, cmd.InOrStdin())
 			if err != nil {
@@ -58,9 +62,20 @@ connect sees what the log says.`,
 			if len(p.Sample) == 0 {
 				return failed(errors.New("no stacks in the input: nothing to show"))
 			}
+			var data bytes.Buffer
+			if err := p.Write(&data); err != nil {
+				return failed(err)
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			if err := servePprof(ctx, p, address, remote, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil {
+			view := exec.CommandContext(ctx, viewer, "-http="+address, fmt.Sprintf("-allow-remote=%t", remote))
+			view.Cancel = func() error { return view.Process.Signal(syscall.SIGTERM) }
+			view.WaitDelay = 10 * time.Second
+			view.Stdin, view.Stdout, view.Stderr = &data, cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if err := view.Run(); err != nil && ctx.Err() == nil {
+				if _, ok := errors.AsType[*exec.ExitError](err); ok {
+					return &status{code: exitFailed} // it said why
+				}
 				return failed(err)
 			}
 			return nil
@@ -75,141 +90,21 @@ connect sees what the log says.`,
 	return cmd
 }
 
-// loopback tells whether host is this machine and nothing else. A name but
-// localhost could be made to resolve to anything.
-func loopback(host string) bool {
-	if host == "" || host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
+// viewerName is the program that shows a profile in a browser.
+const viewerName = "oomtrace-pprof"
 
-// servePprof runs pprof's web interface on p until ctx ends.
-func servePprof(ctx context.Context, p *profile.Profile, address string, remote bool, out, errs io.Writer) error {
-	err := driver.PProf(&driver.Options{
-		Flagset: &pprofFlags{FlagSet: flag.NewFlagSet("pprof", flag.ContinueOnError), args: []string{
-			"-http=" + address, "-no_browser", "-symbolize=none", "oomtrace",
-		}},
-		Fetch: fixedProfile{p},
-		Obj:   noObjects{},
-		UI:    &pprofUI{errs: errs},
-		HTTPServer: func(args *driver.HTTPServerArgs) error {
-			return serve(ctx, args, remote, out)
-		},
-	})
-	if ctx.Err() != nil {
-		return nil // ended by Ctrl-C
-	}
-	return err
-}
-
-// hiddenPages of pprof are left out: they show local files that a profile
-// names, and the names here come from a log, or write to the user's settings.
-var hiddenPages = []string{"/disasm", "/source", "/saveconfig", "/deleteconfig"}
-
-func serve(ctx context.Context, args *driver.HTTPServerArgs, remote bool, out io.Writer) error {
-	ln, err := net.Listen("tcp", args.Hostport)
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	for page, h := range args.Handlers {
-		if !slices.Contains(hiddenPages, page) && page != "/" {
-			mux.Handle(page, h)
+// findViewer returns the path of the viewer that was installed with this
+// program, or of another one.
+func findViewer() (string, error) {
+	if self, err := os.Executable(); err == nil {
+		if path, err := exec.LookPath(filepath.Join(filepath.Dir(self), viewerName)); err == nil {
+			return path, nil
 		}
 	}
-	if root, ok := args.Handlers["/"]; ok {
-		mux.Handle("/{$}", root)
+	path, err := exec.LookPath(viewerName)
+	if err != nil {
+		return "", errors.New("pprof's web interface is a program of its own that is not there; to install it:\n" +
+			"go install github.com/oomtrace/oomtrace/cmd/" + viewerName + "@latest")
 	}
-	srv := &http.Server{
-		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			// A page elsewhere whose name resolves to this machine must not
-			// read the answers.
-			host, _, err := net.SplitHostPort(req.Host)
-			if err != nil {
-				host = req.Host
-			}
-			if !remote && !loopback(strings.Trim(host, "[]")) {
-				http.Error(w, "this server answers to localhost only", http.StatusForbidden)
-				return
-			}
-			mux.ServeHTTP(w, req)
-		}),
-	}
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
-	defer stop()
-	if _, err := fmt.Fprintf(out, "http://%s/\n", ln.Addr()); err != nil {
-		srv.Close()
-		return err
-	}
-	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return path, nil
 }
-
-// fixedProfile gives pprof the profile whatever it is asked for.
-type fixedProfile struct{ p *profile.Profile }
-
-func (f fixedProfile) Fetch(string, time.Duration, time.Duration) (*profile.Profile, string, error) {
-	return f.p, "", nil // with a source, pprof would save a copy in the home directory
-}
-
-// noObjects keeps pprof from looking for the binaries of a profile: their names
-// come from a log.
-type noObjects struct{}
-
-var errNoObjects = errors.New("the profile has its symbols")
-
-func (noObjects) Open(string, uint64, uint64, uint64, string) (driver.ObjFile, error) {
-	return nil, errNoObjects
-}
-
-func (noObjects) Disasm(string, uint64, uint64, bool) ([]driver.Inst, error) {
-	return nil, errNoObjects
-}
-
-// pprofFlags are the arguments that pprof sees.
-type pprofFlags struct {
-	*flag.FlagSet
-	args []string
-}
-
-func (f *pprofFlags) StringList(name, def, usage string) *[]*string {
-	return &[]*string{f.String(name, def, usage)}
-}
-
-func (f *pprofFlags) ExtraUsage() string { return "" }
-
-func (f *pprofFlags) AddExtraUsage(string) {}
-
-func (f *pprofFlags) Parse(usage func()) []string {
-	f.Usage = usage
-	f.SetOutput(io.Discard)
-	if err := f.FlagSet.Parse(f.args); err != nil {
-		return nil
-	}
-	return f.Args()
-}
-
-// pprofUI is where pprof talks to the user: errors to standard error, the rest
-// is said by this program.
-type pprofUI struct {
-	mu   sync.Mutex
-	errs io.Writer
-}
-
-func (u *pprofUI) ReadLine(string) (string, error) { return "", io.EOF }
-func (u *pprofUI) Print(...any)                    {}
-
-func (u *pprofUI) PrintErr(args ...any) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	fmt.Fprintln(u.errs, "oomtrace: pprof:", oneTerminal(strings.TrimSpace(fmt.Sprint(args...))))
-}
-
-func (u *pprofUI) IsTerminal() bool                    { return false }
-func (u *pprofUI) WantBrowser() bool                   { return false }
-func (u *pprofUI) SetAutoComplete(func(string) string) {}

@@ -34,6 +34,8 @@ var allowed = []struct {
 	{"internal/archtest", nil},
 	{"internal/anchor", nil},
 	{"internal/start", nil},
+	{"internal/loopback", nil},
+	{"internal/pprofui", nil},
 	{"parse", nil},
 	{"report", nil},
 	{"stacks", []string{"parse"}},
@@ -42,12 +44,13 @@ var allowed = []struct {
 	{"detect", []string{"parse", "report", "stacks", "detect/lockmodel", "detect/waitgraph"}},
 	{".", []string{"parse", "report", "stacks", "detect/lockmodel", "detect/waitgraph", "detect"}},
 	{"cmd/oomtrace", []string{"parse", "report", "detect/lockmodel", "detect", "."}},
+	{"cmd/oomtrace-pprof", nil},
 }
 
 // owners says where a dependency may be used.
 var owners = map[string][]string{
-	"github.com/alecthomas/participle":  {"detect/lockmodel"},       // a hundred times slower than a scanner
-	"github.com/google/pprof":           {"report", "cmd/oomtrace"}, // the command has its web interface
+	"github.com/alecthomas/participle":  {"detect/lockmodel"}, // a hundred times slower than a scanner
+	"github.com/google/pprof":           {"report", "internal/pprofui"},
 	"github.com/olekukonko/tablewriter": {"report"},
 	"github.com/mattn/go-runewidth":     {"report"},
 	"gonum.org/v1/gonum":                {"detect/waitgraph"},
@@ -72,7 +75,7 @@ var banned = map[string][]string{
 	".":                {"os", "os/exec", "log", "log/slog", "regexp", "net", "net/http"},
 	"internal/anchor":  {"os", "os/exec", "log", "log/slog", "regexp", "net", "net/http"},
 	"internal/input":   {"os/exec", "log", "log/slog", "net", "net/http"},
-	"cmd/oomtrace":     {"log", "log/slog"}, // the network only for `oomtrace pprof`, on loopback
+	"cmd/oomtrace":     {"log", "log/slog", "net/http"}, // a server is dear to link: see cmd/oomtrace-pprof
 }
 
 func TestTableRunsOneWay(t *testing.T) {
