@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -44,10 +45,11 @@ connect sees what the log says.`,
 			if !remote && !loopback.Is(host) {
 				return usage("--http %s is no address of this machine alone; --allow-remote serves it to others", address)
 			}
-			viewer, err := findViewer()
+			viewer, done, err := findViewer()
 			if err != nil {
 				return failed(err)
 			}
+			defer done()
 			r, err := loadReport(cmd.Context(), args, cmd.InOrStdin())
 			if err != nil {
 				return failed(err)
@@ -90,21 +92,39 @@ connect sees what the log says.`,
 	return cmd
 }
 
-// viewerName is the program that shows a profile in a browser.
-const viewerName = "oomtrace-pprof"
+// viewerName is the program that shows a profile in a browser, viewerPackage
+// where it is made.
+const (
+	viewerName    = "oomtrace-pprof"
+	viewerPackage = "github.com/oomtrace/oomtrace/cmd/" + viewerName
+)
 
 // findViewer returns the path of the viewer that was installed with this
-// program, or of another one.
-func findViewer() (string, error) {
-	if self, err := os.Executable(); err == nil {
+// program, or of another one. done is called when it is no longer needed.
+func findViewer() (path string, done func(), err error) {
+	done = func() {}
+	self, err := os.Executable()
+	if err == nil {
 		if path, err := exec.LookPath(filepath.Join(filepath.Dir(self), viewerName)); err == nil {
-			return path, nil
+			return path, done, nil
 		}
 	}
-	path, err := exec.LookPath(viewerName)
-	if err != nil {
-		return "", errors.New("pprof's web interface is a program of its own that is not there; to install it:\n" +
-			"go install github.com/oomtrace/oomtrace/cmd/" + viewerName + "@latest")
+	if path, err := exec.LookPath(viewerName); err == nil {
+		return path, done, nil
 	}
-	return path, nil
+	if strings.Contains(self, "go-build") { // by `go run` in the source tree: the viewer is made there, too
+		dir, err := os.MkdirTemp("", viewerName)
+		if err != nil {
+			return "", nil, err
+		}
+		path := filepath.Join(dir, viewerName)
+		build := exec.Command("go", "build", "-o", path, viewerPackage)
+		build.Env = append(os.Environ(), "GOPROXY=off")
+		if done = func() { os.RemoveAll(dir) }; build.Run() == nil {
+			return path, done, nil
+		}
+		done()
+	}
+	return "", nil, errors.New("pprof's web interface is a program of its own that is not there; to install it:\n" +
+		"go install " + viewerPackage + "@latest")
 }

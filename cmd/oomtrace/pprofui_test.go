@@ -7,7 +7,7 @@ import (
 
 func TestNoViewer(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	path, err := findViewer()
+	path, _, err := findViewer()
 	if err == nil || !strings.Contains(err.Error(), "go install") {
 		t.Errorf("found %q, error %v", path, err)
 	}
