@@ -105,8 +105,25 @@ func (b *bench) build() error {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
 		}
+		// As it is installed: what the linker wrote lies in the page cache in small
+		// pieces, and starts up to 2 ms later than a copy.
+		if err := copied(cmd.Args[slices.Index(cmd.Args, "-o")+1]); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// copied puts a copy in the place of a program.
+func copied(program string) error {
+	data, err := os.ReadFile(program)
+	if err == nil {
+		err = os.Remove(program)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(program, data, 0o777)
 }
 
 // text makes a workload of that size, once.

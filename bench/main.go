@@ -30,7 +30,7 @@ import (
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == measureMode {
-		if err := measureOne(os.Args[2], os.Stdout); err != nil {
+		if err := measureAll(os.Args[2], os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

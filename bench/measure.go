@@ -30,6 +30,7 @@ type Spec struct {
 	OK     []int    // exit statuses that are no failure, besides 0
 	MaxRSS int64    // bytes: it is stopped beyond
 	Limit  time.Duration
+	Runs   int
 }
 
 // Run is one run of it. Times are seconds.
@@ -50,48 +51,68 @@ const measureMode = "measure-one"
 
 // measure runs the program n times.
 func measure(self string, s Spec, n int) ([]Run, error) {
+	s.Runs = n
 	spec, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	var runs []Run
-	for range n {
-		cmd := exec.Command(self, measureMode, string(spec))
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w: %s", strings.Join(s.Args, " "), err, stderr.Bytes())
-		}
-		var r Run
-		if err := json.Unmarshal(out, &r); err != nil {
-			return nil, err
-		}
-		runs = append(runs, r)
-		if r.Stopped != "" {
-			break
-		}
+	cmd := exec.Command(self, measureMode, string(spec))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", strings.Join(s.Args, " "), err, stderr.Bytes())
 	}
-	return runs, nil
+	var runs []Run
+	return runs, json.Unmarshal(out, &runs)
 }
 
-// measureOne is the small process.
-func measureOne(spec string, stdout io.Writer) error {
+// measureAll is the small process.
+func measureAll(spec string, stdout io.Writer) error {
 	var s Spec
 	if err := json.Unmarshal([]byte(spec), &s); err != nil {
 		return err
 	}
+	if s.Pin {
+		// Children inherit the CPUs of the thread that starts them.
+		runtime.LockOSThread()
+		if err := pin(); err != nil {
+			return err
+		}
+	}
+	var runs []Run
+	for range s.Runs {
+		r, err := measureOne(s)
+		if err != nil {
+			return err
+		}
+		if runs = append(runs, r); r.Stopped != "" {
+			break
+		}
+	}
+	return json.NewEncoder(stdout).Encode(runs)
+}
+
+// measureOne runs it once.
+func measureOne(s Spec) (r Run, err error) {
 	cmd := exec.Command(s.Args[0], s.Args[1:]...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	if s.Procs > 0 {
 		cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(s.Procs))
 	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	stderr, err := os.CreateTemp("", "bench-") // not a pipe, whose reader would be one more process to wait for
+	if err != nil {
+		return r, err
+	}
+	defer stderr.Close()
+	if err := os.Remove(stderr.Name()); err != nil {
+		return r, err
+	}
+	cmd.Stderr = stderr
 	if s.Stdout != "" {
 		f, err := os.Create(s.Stdout)
 		if err != nil {
-			return err
+			return r, err
 		}
 		defer f.Close()
 		cmd.Stdout = f
@@ -99,50 +120,45 @@ func measureOne(spec string, stdout io.Writer) error {
 	switch {
 	case s.Feed != nil:
 		feed := exec.Command(s.Feed[0], s.Feed[1:]...)
-		r, w, err := os.Pipe()
+		from, w, err := os.Pipe()
 		if err != nil {
-			return err
+			return r, err
 		}
-		defer r.Close()
-		cmd.Stdin, feed.Stdout = r, w
+		defer from.Close()
+		cmd.Stdin, feed.Stdout = from, w
 		err = feed.Start()
 		w.Close()
 		if err != nil {
-			return err
+			return r, err
 		}
 		defer feed.Wait()
 		defer feed.Process.Kill()
 	case s.Stdin != "":
 		f, err := os.Open(s.Stdin)
 		if err != nil {
-			return err
+			return r, err
 		}
 		defer f.Close()
 		cmd.Stdin = f
 	}
-	if s.Pin {
-		// The child inherits the CPUs of the thread that starts it.
-		runtime.LockOSThread()
-		if err := pin(); err != nil {
-			return err
-		}
-	}
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
-		return err
+		return r, err
 	}
 	stop := guard(cmd.Process.Pid, s.MaxRSS, s.Limit)
-	err := cmd.Wait()
-	r := Run{Wall: time.Since(begin).Seconds(), Stopped: stop()}
+	err = cmd.Wait()
+	r = Run{Wall: time.Since(begin).Seconds(), Stopped: stop()}
 	var exit *exec.ExitError
 	if err != nil && r.Stopped == "" && (!errors.As(err, &exit) || !slices.Contains(s.OK, exit.ExitCode())) {
-		return fmt.Errorf("%w: %.500s", err, stderr.Bytes())
+		said := make([]byte, 500)
+		n, _ := stderr.ReadAt(said, 0)
+		return r, fmt.Errorf("%w: %s", err, said[:n])
 	}
 	r.User, r.Sys = cmd.ProcessState.UserTime().Seconds(), cmd.ProcessState.SystemTime().Seconds()
 	if ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		r.RSS = int64(ru.Maxrss) << 10 // Linux counts in KiB
 	}
-	return json.NewEncoder(stdout).Encode(r)
+	return r, nil
 }
 
 // pin keeps the thread on the first CPU that it may use.
