@@ -29,7 +29,8 @@ type Source struct {
 
 	// Open is called once to read, and once more for the log lines around the
 	// evidence; a stream that cannot be read twice fails then, and the report
-	// goes without them.
+	// goes without them. Where what it returns is an io.ReaderAt, too, with the
+	// first byte of the text at 0, long texts are read by several threads.
 	Open func() (io.ReadCloser, error)
 
 	// OpenAt, if not nil, opens the same text at a byte of it, for these lines.
@@ -147,7 +148,8 @@ func readOne(i int, src Source, symbols parse.Symbols, c *stacks.Collector) (res
 	if err == nil {
 		defer r.Close()
 		var tr stacks.Tracer // a trace streams: its events are not kept
-		res, err = parse.Read(r, parse.Options{Input: i, Symbols: symbols}, func(e parse.Event) {
+		at, _ := r.(io.ReaderAt)
+		res, err = parse.Read(r, parse.Options{Input: i, Symbols: symbols, At: at}, func(e parse.Event) {
 			if !tr.Take(e) {
 				c.Add(e)
 			}

@@ -11,17 +11,27 @@ import (
 // chunk is a piece of the input: whole lines, but where a line is longer than
 // a chunk. What it holds that can matter is looked up when it is read.
 type chunk struct {
-	buf  []byte
+	buf   []byte // room for the start of a line, and raw
+	room  int
+	raw   []byte // what was read
+	err   error  // why no more can be read
+	all   bool   // not to be searched
+	apart bool   // it was read by ReadAt
+	own   found  // what the lines in raw hold that begin in it, and end there
+
 	data []byte // of buf
 	cont bool   // begins inside a line that an earlier chunk has the start of
 	more bool   // is the start, or a part, of one line that goes on
-	all  bool   // not to be searched
+	found
 
-	lines   int   // line feeds in data[:scanned]
-	hits    []hit // one for each line with an anchor, in order, of data[:scanned]
+	ready bool // it was read and searched
+}
+
+// found is what a search found in a text.
+type found struct {
+	lines   int   // line feeds in [:scanned]
+	hits    []hit // one for each line with an anchor, in order, of [:scanned]
 	scanned int   // what lies behind it may hold anything
-
-	ready bool // it was searched
 }
 
 // hit is a line with an anchor.
@@ -47,27 +57,34 @@ const maxHits = 64
 // does so, too, rather than wait for them.
 type chunkReader struct {
 	r     io.Reader
-	first int    // size of the first chunk
-	size  int    // of the others: more than MaxLine, so that the start of a long line is in one chunk
-	plain bool   // no chunk is searched: all lines are parsed
-	start []byte // of the input
-	count int
-	err   error // why reading ended
+	at    io.ReaderAt // what r reads, nil if it cannot be read by several threads at once
+	input *counter    // what was read of it
+	first int         // size of the first chunk
+	size  int         // of the others: more than MaxLine, so that the start of a long line is in one chunk
+	plain bool        // no chunk is searched: all lines are parsed
 
-	reading sync.Mutex // held while a chunk is read
-	carry   []byte     // the start of the line that the next chunk begins with
-	in      bool       // the last chunk ended inside a line
+	// The caller's.
+	start []byte // of the input
+	err   error  // why reading ended
+	carry []byte // the start of the line that the next chunk begins with
+	in    bool   // the last chunk ended inside a line
+	over  bool
+
+	reading sync.Mutex // held while a chunk is read from r
+	count   int        // of chunks begun
+	pos     int64      // where in at the next one begins
 
 	mu      sync.Mutex // guards what follows
 	changed sync.Cond  // a chunk is ready, or one is spare
 	helpers int
-	queue   []*chunk // those that were read, in the order of the input
+	running sync.WaitGroup
+	queue   []*chunk // those that were begun, in the order of the input
 	spare   []*chunk
 	ended   bool // nothing is left to read, or wanted
 }
 
-func newChunkReader(r io.Reader, opt Options) *chunkReader {
-	cr := &chunkReader{r: r, size: max(chunkSize, opt.MaxLine+1), first: max(firstChunk, opt.MaxLine+1), plain: opt.whole}
+func newChunkReader(r io.Reader, at io.ReaderAt, input *counter, opt Options) *chunkReader {
+	cr := &chunkReader{r: r, at: at, input: input, size: max(chunkSize, opt.MaxLine+1), first: max(firstChunk, opt.MaxLine+1), plain: opt.whole}
 	cr.changed.L = &cr.mu
 	if opt.chunk > 0 {
 		cr.size, cr.first = opt.chunk, opt.chunk
@@ -81,7 +98,7 @@ func (cr *chunkReader) next() *chunk {
 	if cr.helpers == 0 && cr.count == serialChunks && !cr.plain {
 		cr.help(min(runtime.GOMAXPROCS(0), maxSearchers) - 1)
 	}
-	for {
+	for !cr.over {
 		cr.mu.Lock()
 		for len(cr.queue) > 0 && !cr.queue[0].ready && len(cr.spare) == 0 {
 			cr.changed.Wait()
@@ -90,14 +107,13 @@ func (cr *chunkReader) next() *chunk {
 			c := cr.queue[0]
 			cr.queue = slices.Delete(cr.queue, 0, 1)
 			cr.mu.Unlock()
-			return c
-		}
-		if len(cr.queue) == 0 && cr.ended {
-			cr.mu.Unlock()
-			return nil
+			if cr.join(c); len(c.data) > 0 {
+				return c
+			}
+			break
 		}
 		cr.mu.Unlock()
-		if !cr.work() { // the last ones are still searched
+		if !cr.work() { // the last ones are still read
 			cr.mu.Lock()
 			for len(cr.queue) > 0 && !cr.queue[0].ready {
 				cr.changed.Wait()
@@ -105,6 +121,7 @@ func (cr *chunkReader) next() *chunk {
 			cr.mu.Unlock()
 		}
 	}
+	return nil
 }
 
 func (cr *chunkReader) release(c *chunk) {
@@ -117,7 +134,7 @@ func (cr *chunkReader) release(c *chunk) {
 }
 
 // serialChunks is how many chunks are read before helpers are worth their start,
-// maxSearchers how many threads there are: one that reads feeds no more.
+// maxSearchers how many threads there are: more would wait for memory.
 const (
 	serialChunks = 8
 	maxSearchers = 8
@@ -129,17 +146,17 @@ func (cr *chunkReader) help(n int) {
 		return
 	}
 	cr.mu.Lock()
-	cr.helpers = n
+	cr.helpers, cr.pos = n, cr.input.n
 	for range 2*n + 2 {
 		cr.spare = append(cr.spare, &chunk{})
 	}
 	cr.mu.Unlock()
 	for range n {
-		go func() {
+		cr.running.Go(func() {
 			for cr.wait() {
 				cr.work()
 			}
-		}()
+		})
 	}
 }
 
@@ -153,30 +170,51 @@ func (cr *chunkReader) wait() bool {
 	return !cr.ended
 }
 
+// stop lets the helpers go, and waits for them: the input is the caller's again.
+func (cr *chunkReader) stop() {
+	cr.mu.Lock()
+	cr.ended = true
+	cr.changed.Broadcast()
+	cr.mu.Unlock()
+	cr.running.Wait()
+}
+
 // work reads and searches the next chunk. It returns false if there is none, or
 // all chunks are in use.
 func (cr *chunkReader) work() bool {
 	cr.reading.Lock()
-	c := cr.take()
+	c := cr.begin()
 	if c == nil {
 		cr.reading.Unlock()
 		return false
 	}
-	ok := cr.read(c)
-	cr.mu.Lock()
-	if ok {
-		c.ready = false
-		cr.queue = append(cr.queue, c)
+	if cr.at == nil || cr.helpers == 0 {
+		for n := 0; n < len(c.raw) && c.err == nil; { // not io.ReadFull: a cut gzip stream ends in io.ErrUnexpectedEOF, too
+			var m int
+			m, c.err = cr.r.Read(c.raw[n:])
+			if n += m; c.err != nil {
+				c.raw = c.raw[:n]
+			}
+		}
+		cr.reading.Unlock()
 	} else {
+		at := cr.pos
+		cr.pos += int64(len(c.raw))
+		cr.reading.Unlock()
+		c.apart = true
+		var n int
+		if n, c.err = cr.at.ReadAt(c.raw, at); n == len(c.raw) {
+			c.err = nil
+		}
+		c.raw = c.raw[:n]
+	}
+	if c.err != nil {
+		cr.mu.Lock()
 		cr.ended = true
 		cr.changed.Broadcast()
+		cr.mu.Unlock()
 	}
-	cr.mu.Unlock()
-	cr.reading.Unlock()
-	if !ok {
-		return false
-	}
-	cr.search(c)
+	c.search()
 	cr.mu.Lock()
 	c.ready = true
 	if cr.helpers > 0 && cr.queue[0] == c {
@@ -186,112 +224,117 @@ func (cr *chunkReader) work() bool {
 	return true
 }
 
-// take returns a spare chunk, nil if there is none to be read into.
-func (cr *chunkReader) take() *chunk {
+// begin puts a chunk that is to be read into the queue, nil if there is none.
+func (cr *chunkReader) begin() *chunk {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
+	c := &chunk{}
 	switch n := len(cr.spare); {
-	case cr.ended:
+	case cr.ended, n == 0 && cr.helpers > 0:
 		return nil
 	case n > 0:
-		c := cr.spare[n-1]
-		cr.spare = cr.spare[:n-1]
-		return c
-	case cr.helpers == 0:
-		return &chunk{}
+		c, cr.spare = cr.spare[n-1], cr.spare[:n-1]
 	}
-	return nil
-}
-
-// read fills c with the next lines. It returns false at the end.
-func (cr *chunkReader) read(c *chunk) bool {
 	size := cr.size
-	if cr.count == 0 {
-		size = cr.first
+	if c.room = size; cr.count == 0 {
+		size, c.room = cr.first, 0
 	}
-	if cap(c.buf) < size {
-		c.buf = make([]byte, size)
+	if len(c.buf) < c.room+size {
+		c.buf = make([]byte, c.room+size)
 	}
-	buf := c.buf[:size]
-	n := copy(buf, cr.carry)
-	cr.carry = cr.carry[:0]
-	for n < len(buf) && cr.err == nil { // not io.ReadFull: a cut gzip stream ends in io.ErrUnexpectedEOF, too
-		var m int
-		m, cr.err = cr.r.Read(buf[n:])
-		n += m
-	}
-	if n == 0 {
-		return false
-	}
-	data := buf[:n]
-	if cr.start == nil {
-		cr.start = bytes.Clone(data[:min(n, 8<<10)])
-	}
-	c.cont, c.more = cr.in, false
-	if cr.err == nil {
-		if i := bytes.LastIndexByte(data, '\n'); i >= 0 {
-			cr.carry = append(cr.carry, data[i+1:]...)
-			data = data[:i+1]
-		} else {
-			c.more = true
-		}
-	}
-	cr.in = c.more
-	c.data = data
-	c.lines, c.hits, c.scanned = 0, c.hits[:0], 0
+	c.raw, c.err, c.ready = c.buf[c.room:c.room+size], nil, false
 	c.all = cr.plain || cr.count == 0
 	cr.count++
-	return true
+	cr.queue = append(cr.queue, c)
+	return c
 }
 
-// stop lets the helpers go.
-func (cr *chunkReader) stop() {
-	cr.mu.Lock()
-	cr.ended = true
-	cr.changed.Broadcast()
-	cr.mu.Unlock()
+// search looks for anchors in the whole lines of c.raw.
+func (c *chunk) search() {
+	c.own = found{hits: c.own.hits[:0]}
+	if from, to := c.lineEnds(); !c.all && from > 0 {
+		c.own.search(c.raw[from:to])
+	}
 }
 
-// search looks for anchors in c. The first chunk and pieces of lines are not
-// searched.
-func (cr *chunkReader) search(c *chunk) {
-	if c.all || c.more || c.cont {
+// lineEnds returns where in c.raw the first line ends, and the last one; 0 if
+// none does.
+func (c *chunk) lineEnds() (first, last int) {
+	return bytes.IndexByte(c.raw, '\n') + 1, bytes.LastIndexByte(c.raw, '\n') + 1
+}
+
+// join puts the start of its first line in front of c, and keeps that of the
+// line that the next chunk begins with.
+func (cr *chunkReader) join(c *chunk) {
+	if c.apart {
+		cr.input.n += int64(len(c.raw))
+	}
+	first, end := c.lineEnds()
+	c.cont, c.more = cr.in, c.err == nil && end == 0
+	if c.err != nil {
+		cr.err, cr.over = c.err, true
+		end = len(c.raw)
+	} else if c.more {
+		end = len(c.raw)
+	}
+	begin := c.room - copy(c.buf[c.room-len(cr.carry):], cr.carry)
+	c.data = c.buf[begin : c.room+end]
+	cr.carry = append(cr.carry[:0], c.raw[end:]...)
+	cr.in = c.more
+	if cr.start == nil {
+		cr.start = bytes.Clone(c.data[:min(len(c.data), 8<<10)])
+	}
+
+	c.found = found{hits: c.hits[:0]}
+	if c.all || c.more || c.cont || first == 0 || first < end && c.own.scanned == 0 {
+		return // all of it may hold anything
+	}
+	if c.found.search(c.data[:c.room-begin+first]); c.scanned == 0 {
 		return
 	}
+	for _, h := range c.own.hits {
+		c.hits = append(c.hits, hit{c.scanned + h.off, c.lines + h.lines, h.alone})
+	}
+	c.lines, c.scanned = c.lines+c.own.lines, c.scanned+c.own.scanned
+}
+
+// search looks for anchors in whole lines. It finds nothing where it cannot tell.
+func (f *found) search(data []byte) {
 	set := anchors()
 	at := 0
 	single := false // the line of the last hit goes on, no other anchor was in it yet
-	for at < len(c.data) {
-		i, lines, odd := set.Scan(c.data, at)
+	for at < len(data) {
+		i, lines, odd := set.Scan(data, at)
 		if odd { // text that NULs stand in may hold anchors all the same
+			*f = found{hits: f.hits[:0]}
 			return
 		}
-		c.lines += lines
+		f.lines += lines
 		if i < 0 {
-			at = len(c.data)
+			at = len(data)
 			break
 		}
-		n := alone(c.data[i:])
+		n := alone(data[i:])
 		if single && lines == 0 {
-			c.hits[len(c.hits)-1].alone = n > 0
+			f.hits[len(f.hits)-1].alone = n > 0
 		} else {
-			start := at + 1 + bytes.LastIndexByte(c.data[at:i], '\n')
-			if len(c.hits) == maxHits {
+			start := at + 1 + bytes.LastIndexByte(data[at:i], '\n')
+			if len(f.hits) == maxHits {
 				at = start
 				break
 			}
-			c.hits = append(c.hits, hit{start, c.lines, n > 0})
+			f.hits = append(f.hits, hit{start, f.lines, n > 0})
 		}
 		if single = n > 0; single {
 			at = i + n
 			continue
 		}
-		if n = bytes.IndexByte(c.data[i:], '\n'); n < 0 {
-			at = len(c.data)
+		if n = bytes.IndexByte(data[i:], '\n'); n < 0 {
+			at = len(data)
 			break
 		}
-		c.lines++
+		f.lines++
 		at = i + n + 1
 	}
-	c.scanned = at
+	f.scanned = at
 }

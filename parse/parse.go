@@ -14,6 +14,10 @@ type Options struct {
 
 	Symbols Symbols // names frames that are only an address, nil for none
 
+	// At, if not nil, reads the same input at any place, its first byte at 0: long
+	// inputs are then read by several threads at once.
+	At io.ReaderAt
+
 	whole bool // parse every line, also those that cannot matter
 	slow  bool // read every line by itself, also those like the one before
 	chunk int  // size of all chunks, bytes; as is usual if 0
@@ -41,7 +45,11 @@ func read(r io.Reader, opt Options, emit func(Event)) (*parser, error) {
 	p := &parser{opt: opt, emit: emit, names: make(map[string]string)}
 	p.ft.p = p
 	input := &counter{r: r}
-	cr := newChunkReader(asUTF8(input), opt)
+	text, same := asUTF8(input)
+	if !same {
+		opt.At = nil
+	}
+	cr := newChunkReader(text, opt.At, input, opt)
 	p.fr.slow = opt.slow
 	p.take = p.line
 	p.skim(cr)

@@ -147,10 +147,14 @@ func TestSkimParallel(t *testing.T) {
 		t.Error("no long line")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	at := opt
+	at.At = strings.NewReader(text)
 	for _, threads := range []int{1, 2, 4} {
 		runtime.GOMAXPROCS(threads)
 		got, gres, _ := skimAll(strings.NewReader(text), opt)
 		sameRead(t, fmt.Sprint(threads, " threads"), want, got, wres, gres)
+		got, gres, _ = skimAll(strings.NewReader(text), at)
+		sameRead(t, fmt.Sprint(threads, " threads, each reading"), want, got, wres, gres)
 	}
 	got, gres, _ := skimAll(iotest.OneByteReader(strings.NewReader(text)), opt)
 	sameRead(t, "byte by byte", want, got, wres, gres)
@@ -160,6 +164,33 @@ func TestSkimParallel(t *testing.T) {
 	if err != fail {
 		t.Errorf("error %v, want %v", err, fail)
 	}
+
+	// What is there of a file that fails in the middle is what a stream gives that
+	// ends there.
+	half := text[:len(text)/2+1]
+	want, wres, _ = skimAll(strings.NewReader(half), whole)
+	at.At = failingAt{strings.NewReader(half), fail}
+	got = nil
+	p, err := read(strings.NewReader(text), at, func(e Event) { got = append(got, e) })
+	if err != fail {
+		t.Errorf("error %v of ReadAt, want %v", err, fail)
+	}
+	sortEvents(got)
+	sameRead(t, "up to the error", want, got, wres, p.res)
+}
+
+// failingAt fails at the end of a text.
+type failingAt struct {
+	*strings.Reader
+	err error
+}
+
+func (f failingAt) ReadAt(b []byte, off int64) (int, error) {
+	n, err := f.Reader.ReadAt(b, off)
+	if err == io.EOF {
+		err = f.err
+	}
+	return n, err
 }
 
 // TestIndex holds that lines are where the index says.

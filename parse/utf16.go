@@ -21,23 +21,24 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 // asUTF8 looks at the first bytes: what Windows tools save is UTF-16 with a
-// byte order mark. A mark of UTF-8 is taken off.
-func asUTF8(r io.Reader) io.Reader {
+// byte order mark. A mark of UTF-8 is taken off. same tells whether the bytes
+// are those of r, but for a mark.
+func asUTF8(r io.Reader) (text io.Reader, same bool) {
 	var mark [3]byte
 	n, err := io.ReadFull(r, mark[:])
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return io.MultiReader(bytes.NewReader(mark[:n]), failing{err})
+		return io.MultiReader(bytes.NewReader(mark[:n]), failing{err}), false
 	}
 	got := mark[:n]
 	switch {
 	case bytes.HasPrefix(got, []byte{0xff, 0xfe}):
-		return &utf16Reader{r: io.MultiReader(bytes.NewReader(got[2:]), r), order: bin.LittleEndian}
+		return &utf16Reader{r: io.MultiReader(bytes.NewReader(got[2:]), r), order: bin.LittleEndian}, false
 	case bytes.HasPrefix(got, []byte{0xfe, 0xff}):
-		return &utf16Reader{r: io.MultiReader(bytes.NewReader(got[2:]), r), order: bin.BigEndian}
+		return &utf16Reader{r: io.MultiReader(bytes.NewReader(got[2:]), r), order: bin.BigEndian}, false
 	case bytes.Equal(got, []byte("\ufeff")):
-		return r
+		return r, true
 	}
-	return io.MultiReader(bytes.NewReader(got), r)
+	return io.MultiReader(bytes.NewReader(got), r), true
 }
 
 type failing struct{ err error }

@@ -305,7 +305,25 @@ func (s stream) open(name string, under io.Closer) (io.ReadCloser, error) {
 		under.Close()
 		return nil, err
 	}
+	if s.file != nil {
+		return plainFile{readCloser{s, under}, s.file}, nil
+	}
 	return readCloser{s, under}, nil
+}
+
+// plainFile is a file that is all text.
+type plainFile struct {
+	readCloser
+	file *os.File
+}
+
+// ReadAt may be called by several goroutines.
+func (p plainFile) ReadAt(b []byte, offset int64) (int, error) {
+	n, err := p.file.ReadAt(b, offset)
+	if err != nil && err != io.EOF {
+		err = plain(err)
+	}
+	return n, err
 }
 
 type readCloser struct {
