@@ -1,7 +1,7 @@
 // Command bench measures oomtrace, side by side with what else reads logs, and
 // writes docs/performance.md:
 //
-//	go -C bench run .            all tables at full size: about 20 GB of disk, half an hour
+//	go -C bench run .            all tables at full size: about 10 GB of disk, ten minutes
 //	go -C bench run . -quick     small texts, once each; prints the page
 //	go -C bench run . -results r.json               and keeps what was measured, table by table
 //	go -C bench run . -results r.json -only start   one table anew, the others as they were
