@@ -16,7 +16,7 @@ import (
 func TestViewerOfGoRun(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "run", ".", "pprof", "../../testdata/dmesg/oom-3.2-memcg-trap-ext3.log")
 	cmd.Env = append(cmd.Environ(), "PATH="+goDir(t), "CGO_ENABLED=0") // no C compiler there
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell does, for Ctrl-C
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}              // as a shell does, for Ctrl-C
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
