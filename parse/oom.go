@@ -334,7 +334,7 @@ func (o *openOOM) taskInPiece(s string) bool {
 	if i < 0 {
 		return true
 	}
-	o.TaskMemcg = keep(strings.TrimSuffix(o.taskIn[len("Task in "):i], killed))
+	o.TaskMemcg = keep(trim(strings.TrimSuffix(strings.TrimPrefix(o.taskIn[:i], "Task in"), killed))) // "" in a damaged line
 	o.Memcg = keep(o.taskIn[i+len(limitOf):])
 	return true
 }
