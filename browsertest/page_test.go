@@ -718,23 +718,11 @@ func TestPrint(t *testing.T) {
 	}
 }
 
-// TestShowcase takes the picture for docs/: SHOWCASE names a report in JSON,
-// SHOTS where the picture goes.
+// TestShowcase takes the picture for docs/, where SHOTS is set.
 func TestShowcase(t *testing.T) {
-	path := os.Getenv("SHOWCASE")
-	if path == "" {
-		t.Skip("no SHOWCASE")
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r report.Report
-	if err := json.Unmarshal(raw, &r); err != nil {
-		t.Fatal(err)
-	}
+	r := analyzed(t, "dmesg/oom-3.2-memcg-trap-ext3.log")
 	r.Incidents = r.Incidents[:1]
-	tb := open(t, &r)
+	tb := open(t, r)
 	tb.size(1440, 1280)
 	tb.wait(`document.querySelector('.flame g.frame')`)
 	eval[bool](tb, `document.querySelector('svg.waits .node.role-invoker').focus() || true`)
